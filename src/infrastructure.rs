@@ -1,0 +1,4 @@
+//! Every framework behind its own door.
+
+pub mod http;
+pub mod mail;

@@ -1,0 +1,5 @@
+//! Rollbook.
+
+pub mod application;
+pub mod domain;
+pub mod infrastructure;
