@@ -1,3 +1,130 @@
-//! The use cases, one file each, over ports.
+//! The use cases, one file each, over [`ports`]; [`Registry`] is all they need, in one struct.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{
+    ids::{CustomerId, IdSequence, MessageId},
+    message::Departure,
+    relay::RelayHealth,
+    retry::RetryPolicy,
+    token::MacKey,
+};
+
+pub mod authenticate;
+pub mod deliver_message;
+pub mod find_customer;
 pub mod ports;
+pub mod read_messages;
+pub mod register_customer;
+pub mod request_verification;
+pub mod verify_email;
+
+use authenticate::KnownKeys;
+use ports::{ApiKeys, Clock, Composer, Customers, Entropy, Mailer, Outbox, Verifications};
+
+/// The use cases over the ports they need. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry {
+    /// The customers on the roll.
+    pub customers: Arc<dyn Customers>,
+    /// The proofs of their addresses.
+    pub verifications: Arc<dyn Verifications>,
+    /// The messages to be sent.
+    pub outbox: Arc<dyn Outbox>,
+    /// Who may call.
+    pub keys: Arc<dyn ApiKeys>,
+    /// Writes the mails.
+    pub composer: Arc<dyn Composer>,
+    /// Sends them.
+    pub mailer: Arc<dyn Mailer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Makes the ids.
+    pub ids: Arc<IdSequence>,
+    /// The secret that tokens are derived from.
+    pub mac_key: MacKey,
+    /// What the operator decided.
+    pub policy: Arc<Policy>,
+    /// What is remembered between calls.
+    pub memory: Arc<Memory>,
+}
+
+/// What the operator decided, or left at its default.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Whether mail is kept to be read instead of sent.
+    pub captures_mail: bool,
+    /// How long a token lives, from the first accepted delivery.
+    pub verification_life: SignedDuration,
+    /// The least pause between two verification mails of one customer.
+    pub resend_cooldown: SignedDuration,
+    /// When to knock again.
+    pub retry: RetryPolicy,
+    /// How long a claim on a message holds.
+    pub lease: SignedDuration,
+    /// For how long a key check may be trusted without asking the store again.
+    pub key_trust: std::time::Duration,
+}
+
+/// What is remembered between calls; all of it can be forgotten.
+pub struct Memory {
+    /// What is known of the relay.
+    relay: Mutex<RelayHealth>,
+    /// Keys that were looked up lately.
+    known_keys: KnownKeys,
+    /// Outcomes of attempts that could not be written down yet.
+    unsettled: Mutex<Vec<ports::Settlement>>,
+}
+
+impl Memory {
+    /// Nothing is known yet; a relay that fails is probed after such a pause.
+    #[must_use]
+    pub fn new(probe_pause: SignedDuration) -> Self {
+        Self {
+            relay: Mutex::new(RelayHealth::good(probe_pause)),
+            known_keys: KnownKeys::default(),
+            unsettled: Mutex::default(),
+        }
+    }
+}
+
+impl Registry {
+    /// Whether the last that was heard of the mail relay is good.
+    #[must_use]
+    pub fn relay_is_up(&self) -> bool {
+        self.with_relay(|relay| relay.is_up())
+    }
+
+    fn with_relay<T>(&self, look: impl FnOnce(&mut RelayHealth) -> T) -> T {
+        // The lock is held for a few assignments only; a panic in between leaves a health that is still true enough.
+        look(&mut self.memory.relay.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn random_u64(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes);
+        u64::from_be_bytes(bytes)
+    }
+
+    fn random_u32(&self) -> u32 {
+        let mut bytes = [0; 4];
+        self.entropy.fill(&mut bytes);
+        u32::from_be_bytes(bytes)
+    }
+
+    fn next_customer_id(&self, now: Timestamp) -> CustomerId {
+        CustomerId::new(self.ids.next(now, self.random_u64()))
+    }
+
+    fn next_message_id(&self, now: Timestamp) -> MessageId {
+        MessageId::new(self.ids.next(now, self.random_u64()))
+    }
+
+    fn departure(&self) -> Departure {
+        if self.policy.captures_mail { Departure::Capture(self.policy.verification_life) } else { Departure::Queue }
+    }
+}

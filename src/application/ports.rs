@@ -1,8 +1,298 @@
 //! What the use cases need from the world, and how each of it may fail.
+//!
+//! A port method is one transaction: what a crash must not split, one method does. Its error names the refusals that
+//! its caller can act on, plus the one opaque breakdown [`StoreError`].
+
+use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
-use crate::domain::mail::{Mail, SendFault};
+use crate::domain::{
+    api_key::{ApiKey, KeyId},
+    customer::Customer,
+    history::Event,
+    ids::{CustomerId, MessageId},
+    mail::{Mail, SendFault},
+    message::{Message, Request},
+    secret::Secret,
+    verification::{Verification, VerificationId},
+};
+
+/// A breakdown of the store, told apart only by what the caller should be told.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// More is waiting to be written than is taken on; nothing was written.
+    #[error("too many writes are waiting")]
+    Overloaded,
+    /// The disk is full, the file locked or unreadable; nothing was written.
+    #[error("the database cannot be used now")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Anything else: a fault of ours.
+    #[error("the database answered what was not expected")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Why a customer was not put on the roll.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The address is on the roll already.
+    #[error("the address is on the roll")]
+    EmailTaken {
+        /// Whose it is.
+        by: CustomerId,
+    },
+    /// The team's own key is on the roll already.
+    #[error("the external id is on the roll")]
+    ExternalIdTaken {
+        /// Whose it is.
+        by: CustomerId,
+    },
+    /// The store broke down.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The customers on the roll.
+#[async_trait]
+pub trait Customers: Send + Sync {
+    /// Stores the customer, the proof, its message and the event in one transaction, whose commit wakes the outbox.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; nothing is stored then.
+    async fn register(&self, customer: &Customer, request: &Request, event: &Event) -> Result<(), RegisterError>;
+
+    /// Finds a customer by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find(&self, id: CustomerId) -> Result<Option<Customer>, StoreError>;
+}
+
+/// What became of an attempt to confirm a proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The address is proven by this very attempt.
+    Now(Customer),
+    /// It had been proven before.
+    Before(Customer),
+    /// The proof is not for the customer's address any more, or the customer is gone.
+    NoLonger,
+}
+
+/// A proof with what is needed to ask for it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatestRequest {
+    /// The customer.
+    pub customer: Customer,
+    /// The newest message asking for a proof of the address, if there is one.
+    pub message: Option<Message>,
+    /// When a proof was last asked for.
+    pub asked_at: Option<Timestamp>,
+}
+
+/// The proofs of addresses.
+#[async_trait]
+pub trait Verifications: Send + Sync {
+    /// Finds a proof by its id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find(&self, id: VerificationId) -> Result<Option<Verification>, StoreError>;
+
+    /// The newest request of a customer, to judge whether another may be made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn latest(&self, customer: CustomerId) -> Result<Option<LatestRequest>, StoreError>;
+
+    /// Stores a further proof and its message, closes the oldest ones beyond
+    /// [`MOST_OPEN`](crate::domain::verification::MOST_OPEN), and shows the new one on the customer. Answers false, with
+    /// nothing stored, if the customer's newest proof is not number `after` any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn request(&self, request: &Request, after: u32, event: &Event) -> Result<bool, StoreError>;
+
+    /// Makes an undelivered message due at once. Answers false if it is not waiting any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn hasten(&self, message: MessageId, now: Timestamp, event: &Event) -> Result<bool, StoreError>;
+
+    /// Confirms a proof once, marks the customer verified and cancels the customer's waiting messages.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn confirm(&self, proof: &Verification, now: Timestamp, event: &Event) -> Result<Confirmed, StoreError>;
+}
+
+/// What became of an attempt to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A server took it; the token dies at that moment.
+    Sent {
+        /// When the token dies.
+        expires_at: Timestamp,
+    },
+    /// It comes back; the attempt counts.
+    Later {
+        /// When.
+        next_attempt_at: Timestamp,
+        /// What it ended with.
+        error: String,
+    },
+    /// The relay was at fault: it comes back, and the attempt does not count.
+    Untried {
+        /// When.
+        next_attempt_at: Timestamp,
+        /// What it ended with.
+        error: String,
+    },
+    /// It is over.
+    Failed {
+        /// What it ended with.
+        error: String,
+    },
+}
+
+/// What is to be written down about an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Of which message.
+    pub message: MessageId,
+    /// When.
+    pub at: Timestamp,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The line for the customer's history, if the attempt is worth one.
+    pub event: Option<Event>,
+}
+
+/// What a claim on the outbox brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// This message is ours until the lease ends.
+    Taken(Box<Message>),
+    /// Nothing is due; the next one will be then.
+    NothingUntil(Option<Timestamp>),
+}
+
+/// A page of messages, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessagePage {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The row to go on behind, if there are more.
+    pub next: Option<u64>,
+}
+
+/// What a page of messages is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageQuery {
+    /// Behind which row, newest first; none for the first page.
+    pub after: Option<u64>,
+    /// How many at the most.
+    pub limit: u32,
+    /// Of one customer only.
+    pub customer: Option<CustomerId>,
+}
+
+/// How many messages stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutboxCounts {
+    /// Waiting for the first attempt.
+    pub queued: u64,
+    /// Taken by a server, or captured.
+    pub sent: u64,
+    /// Put off.
+    pub deferred: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Become needless.
+    pub cancelled: u64,
+}
+
+/// The messages that are to be sent.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Claims the message that has been due the longest until `lease_until`; a crash makes it merely late.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn claim_due(&self, now: Timestamp, lease_until: Timestamp) -> Result<Claim, StoreError>;
+
+    /// Writes down what became of an attempt and ends the claim. Nothing is due before it is written.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the settlement is still owed then.
+    async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError>;
+
+    /// Finds a message by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+
+    /// A page of messages, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(&self, query: MessageQuery) -> Result<MessagePage, StoreError>;
+
+    /// How many messages stand where.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn counts(&self) -> Result<OutboxCounts, StoreError>;
+}
+
+/// The API keys.
+#[async_trait]
+pub trait ApiKeys: Send + Sync {
+    /// Stores a new key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn add(&self, key: &ApiKey) -> Result<(), StoreError>;
+
+    /// Finds a key, revoked and expired ones too.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
+
+    /// All keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(&self) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// Revokes a key for good. Answers false if there is none with that id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// Whether the store can be relied on.
+#[async_trait]
+pub trait StoreHealth: Send + Sync {
+    /// Asks the database a question and the writer for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the reason.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// Writes the words of a mail.
+pub trait Composer: Send + Sync {
+    /// Renders the mail of a message around the token of its link.
+    ///
+    /// # Errors
+    /// A fault at [`Stage::Build`](crate::domain::mail::Stage::Build).
+    fn compose(&self, message: &Message, token: &Secret) -> Result<Mail, SendFault>;
+}
 
 /// Hands mails to a server that takes responsibility for them.
 #[async_trait]
@@ -12,4 +302,19 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// How far it came and what the server said.
     async fn send(&self, mail: &Mail) -> Result<(), SendFault>;
+}
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// The time of day, in whole microseconds: what is stored is what was answered.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some moment in the past that never goes back, whatever the time of day does.
+    fn monotonic(&self) -> Duration;
+}
+
+/// Randomness nobody can guess.
+pub trait Entropy: Send + Sync {
+    /// Fills a buffer with random bytes.
+    fn fill(&self, buffer: &mut [u8]);
 }

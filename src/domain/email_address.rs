@@ -74,6 +74,12 @@ impl EmailAddress {
         Ok(Self { typed, canonical })
     }
 
+    /// An address that was judged before it was stored.
+    #[must_use]
+    pub const fn stored(typed: String, canonical: String) -> Self {
+        Self { typed, canonical }
+    }
+
     /// The address as its owner typed it: to show.
     #[must_use]
     pub fn typed(&self) -> &str {

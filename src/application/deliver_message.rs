@@ -1,0 +1,135 @@
+//! Deliver: the message that has been due the longest is offered to the relay, and what became of it is written down.
+
+use jiff::Timestamp;
+
+use super::{
+    Registry,
+    ports::{Claim, Outcome, Settlement, StoreError},
+};
+use crate::domain::{
+    history::{Actor, Deed, Event},
+    mail::{SendFault, Stage},
+    message::Message,
+    retry::Verdict,
+};
+
+/// What one round of delivering came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// A server took a message.
+    Sent,
+    /// A message was put off.
+    Deferred(SendFault),
+    /// A message was refused for good.
+    Failed(SendFault),
+    /// The relay is at fault; nothing is offered to it before that moment.
+    RelayFault {
+        /// What it said, if this very round asked.
+        fault: Option<SendFault>,
+        /// When it is asked again.
+        until: Timestamp,
+    },
+    /// Nothing is due before that moment.
+    Idle(Option<Timestamp>),
+}
+
+impl Registry {
+    /// Delivers one message, if one is due. The claim is on the disk before the relay hears of the message (no write, no
+    /// send), and nothing more is sent while an outcome could not be written down.
+    ///
+    /// # Errors
+    /// [`StoreError`]; an outcome that could not be written is kept and written by the next round.
+    pub async fn deliver_next(&self) -> Result<Delivery, StoreError> {
+        self.settle_what_is_owed().await?;
+        let now = self.clock.now();
+        if let Err(until) = self.with_relay(|relay| relay.admit(now)) {
+            return Ok(Delivery::RelayFault { fault: None, until });
+        }
+        let lease_until = now.saturating_add(self.policy.lease).unwrap_or(Timestamp::MAX);
+        let claim = self.outbox.claim_due(now, lease_until).await.inspect_err(|_| self.give_back_probe(now))?;
+        match claim {
+            Claim::NothingUntil(next) => {
+                self.give_back_probe(now);
+                Ok(Delivery::Idle(next))
+            }
+            Claim::Taken(message) => self.deliver(&message).await,
+        }
+    }
+
+    async fn deliver(&self, message: &Message) -> Result<Delivery, StoreError> {
+        let sent = self.send(message).await;
+        let now = self.clock.now();
+        let (outcome, delivery) = match sent {
+            Ok(()) => self.accepted(now),
+            Err(fault) if fault.is_the_relays() => self.relay_failed(fault, now),
+            Err(fault) => self.refused(message, fault, now),
+        };
+        let event = event_of(message, &outcome, now);
+        self.owed(|owed| owed.push(Settlement { message: message.id, at: now, outcome, event }));
+        self.settle_what_is_owed().await?;
+        Ok(delivery)
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), SendFault> {
+        let token = self.mac_key.token(message.verification.id, &message.verification.email);
+        self.mailer.send(&self.composer.compose(message, &token)?).await
+    }
+
+    fn accepted(&self, now: Timestamp) -> (Outcome, Delivery) {
+        self.with_relay(crate::domain::relay::RelayHealth::answered);
+        let expires_at = now.saturating_add(self.policy.verification_life).unwrap_or(Timestamp::MAX);
+        (Outcome::Sent { expires_at }, Delivery::Sent)
+    }
+
+    fn relay_failed(&self, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
+        let until = self.with_relay(|relay| relay.failed(now));
+        let outcome = Outcome::Untried { next_attempt_at: until, error: fault.to_string() };
+        (outcome, Delivery::RelayFault { fault: Some(fault), until })
+    }
+
+    fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
+        match fault.stage {
+            Stage::Data | Stage::FinalDot if fault.code.is_some_and(|code| code >= 500) => {
+                self.with_relay(|relay| relay.refused_content(now));
+            }
+            Stage::Build => self.give_back_probe(now),
+            _ => self.with_relay(crate::domain::relay::RelayHealth::answered),
+        }
+        let error = fault.to_string();
+        let chance = self.random_u32();
+        match self.policy.retry.judge(&fault, message.attempts + 1, message.created_at, now, chance) {
+            Verdict::Later(next_attempt_at) => (Outcome::Later { next_attempt_at, error }, Delivery::Deferred(fault)),
+            Verdict::Failed => (Outcome::Failed { error }, Delivery::Failed(fault)),
+        }
+    }
+
+    /// Writes down the outcomes that are still owed, oldest first; one that fails stays owed.
+    async fn settle_what_is_owed(&self) -> Result<(), StoreError> {
+        while let Some(settlement) = self.owed(|owed| owed.pop()) {
+            if let Err(error) = self.outbox.settle(&settlement).await {
+                self.owed(|owed| owed.push(settlement));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn owed<T>(&self, look: impl FnOnce(&mut Vec<Settlement>) -> T) -> T {
+        look(&mut self.memory.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn give_back_probe(&self, now: Timestamp) {
+        self.with_relay(|relay| relay.unused(now));
+    }
+}
+
+/// The line for the history; a fault of the relay says nothing about the customer.
+fn event_of(message: &Message, outcome: &Outcome, at: Timestamp) -> Option<Event> {
+    let (deed, note) = match outcome {
+        Outcome::Sent { .. } => (Deed::MailSent, None),
+        Outcome::Later { error, .. } => (Deed::MailDeferred, Some(error.clone())),
+        Outcome::Failed { error } => (Deed::MailFailed, Some(error.clone())),
+        Outcome::Untried { .. } => return None,
+    };
+    Some(Event { customer_id: message.customer_id, at, deed, actor: Actor::Rollbook, note })
+}

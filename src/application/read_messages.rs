@@ -1,0 +1,34 @@
+//! Read messages: what was sent to whom and how far it came; its very words where mail is captured.
+
+use super::{
+    Registry,
+    ports::{MessagePage, MessageQuery, StoreError},
+};
+use crate::domain::{ids::MessageId, mail::Mail, message::Message};
+
+impl Registry {
+    /// A page of messages, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_messages(&self, query: MessageQuery) -> Result<MessagePage, StoreError> {
+        self.outbox.list(query).await
+    }
+
+    /// A message; its words too, but only where mail is captured: nowhere else may a link be read by anybody but the
+    /// owner of the address.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read_message(&self, id: MessageId) -> Result<Option<(Message, Option<Mail>)>, StoreError> {
+        let Some(message) = self.outbox.find(id).await? else { return Ok(None) };
+        let mail = if self.policy.captures_mail {
+            let token = self.mac_key.token(message.verification.id, &message.verification.email);
+            let mail = self.composer.compose(&message, &token);
+            Some(mail.map_err(|fault| StoreError::Broken(fault.to_string().into()))?)
+        } else {
+            None
+        };
+        Ok(Some((message, mail)))
+    }
+}

@@ -1,0 +1,157 @@
+//! The health of the relay: while it is at fault, one message at a time probes it and the others wait untouched.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How many refusals of content in a row are taken for a fault of our own template.
+const MOST_CONTENT_REFUSALS: u32 = 3;
+/// The pause between probes doubles up to this many times the first one.
+const MOST_PROBE_FACTOR: i32 = 10;
+
+/// What is known of the relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayHealth {
+    probe_pause: SignedDuration,
+    down: Option<Down>,
+    content_refusals: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Down {
+    pause: SignedDuration,
+    next_probe: Timestamp,
+}
+
+impl RelayHealth {
+    /// A relay of which nothing bad is known; when it fails it is probed after such a pause, then after ever longer ones.
+    #[must_use]
+    pub const fn good(probe_pause: SignedDuration) -> Self {
+        Self { probe_pause, down: None, content_refusals: 0 }
+    }
+
+    /// Whether the last that was heard of the relay is good.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        self.down.is_none()
+    }
+
+    /// Whether a message may be tried now; a relay at fault lets one through for each pause.
+    ///
+    /// # Errors
+    /// When to ask again.
+    pub fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        match &mut self.down {
+            None => Ok(()),
+            // A clock set back must not put the probe off further than a pause.
+            Some(down) if down.next_probe > now && down.next_probe.duration_since(now) <= down.pause => {
+                Err(down.next_probe)
+            }
+            Some(down) => {
+                down.next_probe = later(now, down.pause);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing was there to be tried: the next message need not wait for another probe.
+    pub fn unused(&mut self, now: Timestamp) {
+        if let Some(down) = &mut self.down {
+            down.next_probe = now;
+        }
+    }
+
+    /// The relay failed; returns when it is probed next.
+    pub fn failed(&mut self, now: Timestamp) -> Timestamp {
+        let pause = self
+            .down
+            .as_ref()
+            .map_or(self.probe_pause, |down| (down.pause * 2).min(self.probe_pause * MOST_PROBE_FACTOR));
+        let next_probe = later(now, pause);
+        self.down = Some(Down { pause, next_probe });
+        next_probe
+    }
+
+    /// The relay took a message, or refused one for reasons of its recipient: it works.
+    pub fn answered(&mut self) {
+        self.down = None;
+        self.content_refusals = 0;
+    }
+
+    /// The relay refused what a message says. Several in a row are about our words, not about one message: it is then
+    /// treated as failing, so that they do not end message by message.
+    pub fn refused_content(&mut self, now: Timestamp) {
+        self.content_refusals += 1;
+        if self.content_refusals >= MOST_CONTENT_REFUSALS {
+            self.failed(now);
+        } else {
+            self.down = None;
+        }
+    }
+}
+
+fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn relay() -> RelayHealth {
+        RelayHealth::good(SignedDuration::from_secs(30))
+    }
+
+    #[test]
+    fn a_failing_relay_is_probed_by_one_message_after_ever_longer_pauses() {
+        let mut relay = relay();
+        assert_eq!(relay.admit(at(0)), Ok(()));
+        assert_eq!(relay.failed(at(0)), at(30));
+        assert_eq!(relay.admit(at(29)), Err(at(30)));
+        assert_eq!(relay.admit(at(30)), Ok(()));
+        assert_eq!(relay.admit(at(30)), Err(at(60)), "the probe is under way");
+        assert_eq!(relay.failed(at(31)), at(91));
+        let mut now = 91;
+        for _ in 0..20 {
+            now = relay.failed(at(now)).as_second();
+        }
+        assert_eq!(relay.failed(at(now)).as_second() - now, 300);
+    }
+
+    #[test]
+    fn an_answer_lets_all_through_again() {
+        let mut relay = relay();
+        relay.failed(at(0));
+        relay.answered();
+        assert!(relay.is_up());
+        assert_eq!(relay.admit(at(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_probe_that_found_nothing_to_send_is_given_back() {
+        let mut relay = relay();
+        relay.failed(at(0));
+        assert_eq!(relay.admit(at(30)), Ok(()));
+        relay.unused(at(30));
+        assert_eq!(relay.admit(at(31)), Ok(()));
+    }
+
+    #[test]
+    fn three_refusals_of_content_in_a_row_are_our_own_fault() {
+        let mut relay = relay();
+        relay.refused_content(at(0));
+        relay.refused_content(at(0));
+        assert!(relay.is_up());
+        relay.refused_content(at(0));
+        assert!(!relay.is_up());
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_silence_the_probe() {
+        let mut relay = relay();
+        relay.failed(at(1_000_000));
+        assert_eq!(relay.admit(at(0)), Ok(()));
+    }
+}

@@ -1,0 +1,175 @@
+//! What is derived from the secret key instead of being stored: mailed tokens and page cursors.
+//!
+//! A stolen database, backup or log holds nothing to confirm an address with: the link is made anew from the key for
+//! each attempt to send it, and checked by making it again.
+
+use std::fmt;
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::{email_address::EmailAddress, secret::Secret, verification::VerificationId};
+
+/// The secret of one installation: 256 bits, kept in a file of its own beside the database.
+#[derive(Clone)]
+pub struct MacKey(Zeroizing<[u8; 32]>);
+
+/// The token of a mailed link, split but not yet believed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Which proof it claims to be for.
+    pub verification_id: VerificationId,
+    mac: [u8; 32],
+}
+
+/// How long a token is, in characters: 16 bytes of id and 32 of MAC in base64url.
+pub const TOKEN_CHARACTERS: usize = 64;
+
+const CURSOR_MAC_BYTES: usize = 8;
+
+impl MacKey {
+    /// Takes 256 random bits for the key.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The token for a proof of an address: bound to both, so that neither can be exchanged.
+    #[must_use]
+    pub fn token(&self, id: VerificationId, email: &EmailAddress) -> Secret {
+        let mut bytes = Zeroizing::new([0; 48]);
+        let (head, tail) = bytes.split_at_mut(16);
+        head.copy_from_slice(&id.to_bytes());
+        tail.copy_from_slice(&self.verification_mac(id, email.canonical()));
+        Secret::new(BASE64URL_NOPAD.encode(&*bytes))
+    }
+
+    /// Whether a token is the one for this canonical address, in constant time.
+    #[must_use]
+    pub fn matches(&self, token: &Token, canonical: &str) -> bool {
+        let right = self.verification_mac(token.verification_id, canonical);
+        right.ct_eq(&token.mac).into()
+    }
+
+    /// An opaque cursor that goes on behind a row.
+    #[must_use]
+    pub fn cursor(&self, row: u64) -> String {
+        let row = row.to_be_bytes();
+        let mac = self.mac(&[b"cursor1", &row]);
+        BASE64URL_NOPAD.encode(&[row.as_slice(), mac.get(..CURSOR_MAC_BYTES).unwrap_or_default()].concat())
+    }
+
+    /// The row behind a cursor of ours; none for any other text.
+    #[must_use]
+    pub fn row_of(&self, cursor: &str) -> Option<u64> {
+        let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
+        let (row, _) = bytes.split_first_chunk::<8>()?;
+        let row = u64::from_be_bytes(*row);
+        bool::from(self.cursor(row).as_bytes().ct_eq(cursor.as_bytes())).then_some(row)
+    }
+
+    fn verification_mac(&self, id: VerificationId, canonical: &str) -> [u8; 32] {
+        self.mac(&[b"verify1", &id.to_bytes(), canonical.as_bytes()])
+    }
+
+    /// HMAC-SHA256 (RFC 2104) over parts that a fixed-length purpose keeps apart.
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        // A key shorter than a block is filled up with zeros (RFC 2104, section 2).
+        let mut block = Zeroizing::new([0; 64]);
+        block.iter_mut().zip(self.0.iter()).for_each(|(to, from)| *to = *from);
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl Token {
+    /// Splits a token: 64 characters of base64url, strictly (RFC 4648, section 3.5). Nothing is checked yet.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != TOKEN_CHARACTERS {
+            return None;
+        }
+        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?);
+        let (id, mac) = bytes.split_first_chunk::<16>()?;
+        Some(Self { verification_id: VerificationId::from_bytes(*id), mac: mac.try_into().ok()? })
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(…)")
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: VerificationId = VerificationId { customer_key: 42, number: 1, salt: 7 };
+
+    fn ada() -> EmailAddress {
+        EmailAddress::parse("Ada@Example.org").unwrap()
+    }
+
+    #[test]
+    fn a_token_is_64_characters_and_matches_its_address_only() {
+        let key = MacKey::new([1; 32]);
+        let text = key.token(ID, &ada());
+        assert_eq!(text.expose().len(), TOKEN_CHARACTERS);
+        let token = Token::parse(text.expose()).unwrap();
+        assert_eq!(token.verification_id, ID);
+        assert!(key.matches(&token, ada().canonical()));
+        assert!(key.matches(&token, EmailAddress::parse("ada@example.ORG").unwrap().canonical()));
+        assert!(!key.matches(&token, "eve@example.org"));
+        assert!(!MacKey::new([2; 32]).matches(&token, ada().canonical()));
+    }
+
+    #[test]
+    fn every_changed_character_of_a_token_spoils_it() {
+        let key = MacKey::new([1; 32]);
+        let text = key.token(ID, &ada()).expose().to_owned();
+        for place in 0..text.len() {
+            let other = if text.as_bytes()[place] == b'A' { "B" } else { "A" };
+            let mut changed = text.clone();
+            changed.replace_range(place..=place, other);
+            assert!(!Token::parse(&changed).is_some_and(|token| key.matches(&token, ada().canonical())), "at {place}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_not_parsed() {
+        for text in ["", "abc", &"A".repeat(63), &"A".repeat(65), &"+".repeat(64), &"\u{e9}".repeat(32)] {
+            assert!(Token::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_another_installation_or_a_made_up_one_leads_nowhere() {
+        let key = MacKey::new([1; 32]);
+        let cursor = key.cursor(77);
+        assert_eq!(key.row_of(&cursor), Some(77));
+        assert_eq!(MacKey::new([2; 32]).row_of(&cursor), None);
+        for text in ["", "77", "AAAAAAAAAAA", &format!("{cursor}A"), &"A".repeat(10_000)] {
+            assert_eq!(key.row_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_and_a_token_do_not_show_in_debug() {
+        let key = MacKey::new([0xab; 32]);
+        let token = Token::parse(key.token(ID, &ada()).expose()).unwrap();
+        assert_eq!(format!("{key:?} {token:?}"), "MacKey(…) Token(…)");
+    }
+}

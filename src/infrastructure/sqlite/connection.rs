@@ -1,0 +1,132 @@
+//! How a connection is opened: durable, strict, and checked to be so.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{
+    Connection, OpenFlags,
+    config::DbConfig,
+    limits::Limit,
+    trace::{TraceEvent, TraceEventCodes},
+};
+
+/// Older versions can corrupt a WAL that two connections checkpoint at once.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Statements that are kept prepared, for each connection.
+const KEPT_STATEMENTS: usize = 64;
+
+/// The page cache of a connection, in KiB.
+const CACHE_KIB: i32 = 4096;
+
+/// No value is longer than this, in bytes: far beyond what a request can bring.
+const LONGEST_VALUE: i32 = 4 << 20;
+
+/// Past this size, in bytes, the WAL file is cut back after a checkpoint.
+const LARGEST_RESTING_WAL: i64 = 64 << 20;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite refused.
+    #[error("the database cannot be opened: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A setting did not take, without which nothing could be promised.
+    #[error("the database does not take {setting} = {wanted} (it says {got}); is it on a network file system?")]
+    Setting {
+        /// The pragma.
+        setting: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+        /// What it answers.
+        got: String,
+    },
+    /// The SQLite inside is too old to be trusted with a WAL.
+    #[error("SQLite {0} is inside this binary; 3.51.3 or newer is needed")]
+    TooOld(&'static str),
+    /// A thread or a pool could not be started.
+    #[error("the database's threads cannot be started: {0}")]
+    Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Opens the connection that writes, making the file if there is none.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_to_write(path: &Path, busy_timeout: Duration, echo: bool) -> Result<Connection, OpenError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(OpenError::TooOld(rusqlite::version()));
+    }
+    let db = Connection::open_with_flags(path, OpenFlags::default())?;
+    db.busy_timeout(busy_timeout)?;
+    set(&db, "journal_mode", "wal")?;
+    prepare(&db, echo)?;
+    db.pragma_update(None, "journal_size_limit", LARGEST_RESTING_WAL)?;
+    Ok(db)
+}
+
+/// Makes a connection of the pool one that only reads.
+///
+/// # Errors
+/// [`OpenError`].
+pub(super) fn make_reader(db: &Connection, busy_timeout: Duration, echo: bool) -> Result<(), OpenError> {
+    db.busy_timeout(busy_timeout)?;
+    prepare(db, echo)?;
+    set(db, "query_only", "1")
+}
+
+fn prepare(db: &Connection, echo: bool) -> Result<(), OpenError> {
+    db.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    for (setting, value) in [
+        ("synchronous", "2"),
+        ("foreign_keys", "1"),
+        ("trusted_schema", "0"),
+        ("cell_size_check", "1"),
+        ("secure_delete", "1"),
+        ("temp_store", "2"),
+    ] {
+        set(db, setting, value)?;
+    }
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.pragma_update(None, "mmap_size", 0)?;
+    if echo {
+        db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(log_statement));
+    }
+    Ok(())
+}
+
+/// Sets a pragma and reads it back: one that did not take would break a promise in silence.
+fn set(db: &Connection, setting: &'static str, wanted: &'static str) -> Result<(), OpenError> {
+    db.pragma_update(None, setting, wanted)?;
+    let got: String = db.pragma_query_value(None, setting, |row| {
+        Ok(match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            other => other.as_str().unwrap_or_default().to_owned(),
+        })
+    })?;
+    if got == wanted { Ok(()) } else { Err(OpenError::Setting { setting, wanted, got }) }
+}
+
+/// The statement as it was prepared: the values bound to it are people's, and stay out of the log.
+fn log_statement(event: TraceEvent<'_>) {
+    if let TraceEvent::Stmt(statement, _) = event {
+        tracing::info!(target: "rollbook::sql", statement = %statement.sql());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sqlite_inside_is_new_enough() {
+        assert!(rusqlite::version_number() >= OLDEST_SQLITE, "{}", rusqlite::version());
+    }
+
+    #[test]
+    fn a_setting_that_does_not_take_is_noticed() {
+        let memory = Connection::open_in_memory().unwrap();
+        assert!(matches!(set(&memory, "journal_mode", "wal"), Err(OpenError::Setting { setting: "journal_mode", .. })));
+    }
+}

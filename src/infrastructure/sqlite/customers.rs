@@ -1,0 +1,146 @@
+//! The customers' table behind its port.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{
+    SqliteStore,
+    errors::violates_unique,
+    outbox,
+    rows::{self, Columns, add_event, count, halves, micros},
+    verifications,
+};
+use crate::{
+    application::ports::{Customers, RegisterError, StoreError},
+    domain::{
+        customer::{Customer, Particulars},
+        customer_name::CustomerName,
+        external_id::ExternalId,
+        history::Event,
+        ids::CustomerId,
+        locale::Locale,
+        message::Request,
+        metadata::Metadata,
+        verification::ProofProgress,
+    },
+};
+
+/// The columns that [`customer`] reads, in its order.
+macro_rules! customer_columns {
+    () => {
+        "id, id_tail, name, email, email_canonical, external_id, locale, metadata, verified_at, pending_email, \
+         created_at, updated_at, version, steps, proof_state, proof_attempts, proof_last_error, \
+         proof_next_attempt_at, proof_sent_at, proof_expires_at"
+    };
+}
+
+const FIND: &str = concat!("SELECT ", customer_columns!(), " FROM customers WHERE id = ?1 AND id_tail = ?2");
+
+const FIND_BY_KEY: &str = concat!("SELECT ", customer_columns!(), " FROM customers WHERE id = ?1");
+
+const INSERT: &str = "INSERT INTO customers (id, id_tail, name, email, email_canonical, external_id, locale, metadata, \
+    created_at, updated_at, version, steps, proof, proof_state, proof_attempts, proof_next_attempt_at, proof_sent_at, \
+    proof_expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16)";
+
+#[async_trait]
+impl Customers for SqliteStore {
+    async fn register(&self, customer: &Customer, request: &Request, event: &Event) -> Result<(), RegisterError> {
+        let (customer, request, event) = (customer.clone(), request.clone(), event.clone());
+        self.writer
+            .write(move |tx| {
+                insert(tx, &customer).or_else(|error| Err(refusal(tx, &customer.particulars, error)?))?;
+                verifications::insert(tx, &request.message.verification)?;
+                outbox::insert(tx, &request.message)?;
+                add_event(tx, &event)?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn find(&self, id: CustomerId) -> Result<Option<Customer>, StoreError> {
+        let key = halves(id.uuid());
+        self.readers.read(move |db| db.prepare_cached(FIND)?.query_row(key, customer).optional()).await
+    }
+}
+
+/// Finds a customer by the first half of the id, which is the key.
+pub(super) fn find_by_key(db: &Connection, key: i64) -> rusqlite::Result<Option<Customer>> {
+    db.prepare_cached(FIND_BY_KEY)?.query_row([key], customer).optional()
+}
+
+fn insert(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {
+    let (id, tail) = halves(customer.id.uuid());
+    let Particulars { name, email, external_id, locale, metadata } = &customer.particulars;
+    let proof = &customer.proof;
+    db.prepare_cached(INSERT)?.execute(rusqlite::params![
+        id,
+        tail,
+        name.as_str(),
+        email.typed(),
+        email.canonical(),
+        external_id.as_ref().map(ExternalId::as_str),
+        locale.as_ref().map(Locale::as_str),
+        metadata_text(metadata)?,
+        micros(customer.created_at),
+        count(customer.version),
+        count(customer.steps),
+        rows::proof_state_word(proof.state),
+        proof.attempts,
+        proof.next_attempt_at.map(micros),
+        proof.sent_at.map(micros),
+        proof.expires_at.map(micros),
+    ])?;
+    Ok(())
+}
+
+fn metadata_text(metadata: &Metadata) -> rusqlite::Result<String> {
+    serde_json::to_string(metadata.entries()).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// The index decides whether an address is taken; who has it is looked up only then, in the same transaction.
+fn refusal(db: &Connection, wanted: &Particulars, error: rusqlite::Error) -> rusqlite::Result<RegisterError> {
+    let holder = |column: &str, value: &str| {
+        let query = format!("SELECT id, id_tail FROM customers WHERE {column} = ?1");
+        db.query_row(&query, [value], |row| Columns::of(row).customer_id())
+    };
+    if violates_unique(&error, "customers.email_canonical") {
+        return Ok(RegisterError::EmailTaken { by: holder("email_canonical", wanted.email.canonical())? });
+    }
+    if violates_unique(&error, "customers.external_id")
+        && let Some(key) = &wanted.external_id
+    {
+        return Ok(RegisterError::ExternalIdTaken { by: holder("external_id", key.as_str())? });
+    }
+    Ok(error.into())
+}
+
+/// A customer from [`customer_columns`].
+pub(super) fn customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
+    let mut columns = Columns::of(row);
+    Ok(Customer {
+        id: columns.customer_id()?,
+        particulars: Particulars {
+            name: CustomerName::stored(columns.value()?),
+            email: columns.email()?,
+            external_id: columns.value::<Option<_>>()?.map(ExternalId::stored),
+            locale: columns.value::<Option<_>>()?.map(Locale::stored),
+            metadata: columns.word(|text| serde_json::from_str(text).ok()).map(Metadata::stored)?,
+        },
+        verified_at: columns.time_if_any()?,
+        pending_email: columns
+            .value::<Option<String>>()?
+            .and_then(|typed| crate::domain::email_address::EmailAddress::parse(&typed).ok()),
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        version: columns.number()?,
+        steps: columns.number()?,
+        proof: ProofProgress {
+            state: columns.word(rows::proof_state)?,
+            attempts: columns.number()?,
+            last_error: columns.value()?,
+            next_attempt_at: columns.time_if_any()?,
+            sent_at: columns.time_if_any()?,
+            expires_at: columns.time_if_any()?,
+        },
+    })
+}

@@ -1,0 +1,241 @@
+//! The schema: embedded, forward only, all that is pending in one transaction, under a snapshot taken first.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use refinery::Runner;
+use rusqlite::{Connection, OptionalExtension};
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// How many snapshots are kept.
+const KEPT_SNAPSHOTS: usize = 3;
+
+/// Why the schema was not brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A newer version has been here.
+    #[error(
+        "the database has schema {found}, which is newer than this binary (it knows {known}); install the version that wrote it"
+    )]
+    Newer {
+        /// The schema in the file.
+        found: i64,
+        /// The newest schema this binary knows.
+        known: i64,
+    },
+    /// What was applied is not what is embedded.
+    #[error("the database was migrated by another build: {0}")]
+    Different(#[source] refinery::Error),
+    /// A migration failed and was rolled back.
+    #[error("the migration failed and was rolled back: {0}")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No snapshot could be taken, so nothing was changed.
+    #[error("no snapshot could be taken at {path}, so nothing was migrated: {source}")]
+    NoSnapshot {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file cannot be read as a database.
+    #[error("the database cannot be read: {0}")]
+    Unreadable(#[source] rusqlite::Error),
+}
+
+/// What a migration did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema before; 0 for a new database.
+    pub from: i64,
+    /// The schema now.
+    pub to: i64,
+    /// The snapshot that was taken first, if there was anything to lose.
+    pub snapshot: Option<PathBuf>,
+}
+
+/// Brings the schema up to date. `backups` is the folder for the snapshot, `stamp` the time for its name.
+///
+/// # Errors
+/// [`MigrateError`]; the database is then as it was.
+pub fn migrate(db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
+    migrate_by(&runner(), db, backups, stamp)
+}
+
+/// The newest schema this binary knows, and the one in the file.
+///
+/// # Errors
+/// [`MigrateError::Unreadable`].
+pub fn known_and_found(db: &Connection) -> Result<(i64, i64), MigrateError> {
+    Ok((newest(&runner()), schema_of(db).map_err(MigrateError::Unreadable)?))
+}
+
+/// Grouped: the migrations and their lines in the history table commit together, or not at all.
+fn runner() -> Runner {
+    embedded::migrations::runner().set_grouped(true)
+}
+
+fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
+    let known = newest(runner);
+    let found = schema_of(db).map_err(MigrateError::Unreadable)?;
+    // refinery writes its own table before it looks, so a file of the future is turned away before refinery sees it.
+    if found > known {
+        return Err(MigrateError::Newer { found, known });
+    }
+    let snapshot = if found > 0 && found < known {
+        Some(take_snapshot(db, backups, &format!("pre-{found}-{known}-{stamp}.db"))?)
+    } else {
+        None
+    };
+    let report = runner.run(db).map_err(|error| match error.kind() {
+        refinery::error::Kind::DivergentVersion(..) | refinery::error::Kind::MissingVersion(..) => {
+            MigrateError::Different(error)
+        }
+        _ => MigrateError::Failed(error.into()),
+    })?;
+    let violation: Option<String> = db
+        .query_row("PRAGMA foreign_key_check", [], |row| row.get(0))
+        .optional()
+        .map_err(|error| MigrateError::Failed(error.into()))?;
+    if let Some(table) = violation {
+        return Err(MigrateError::Failed(format!("rows of {table} refer to rows that are not there").into()));
+    }
+    let applied = report.applied_migrations().len();
+    tracing::debug!(from = found, to = known, applied, "schema");
+    Ok(Migrated { from: found, to: known, snapshot })
+}
+
+fn newest(runner: &Runner) -> i64 {
+    runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
+fn schema_of(db: &Connection) -> rusqlite::Result<i64> {
+    let there = db
+        .query_row("SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'", [], |_| Ok(()))
+        .optional()?
+        .is_some();
+    if !there {
+        return Ok(0);
+    }
+    db.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
+}
+
+fn take_snapshot(db: &Connection, backups: &Path, name: &str) -> Result<PathBuf, MigrateError> {
+    let path = backups.join(name);
+    let failed = |source| MigrateError::NoSnapshot { path: path.clone(), source };
+    fs::create_dir_all(backups).map_err(|error| failed(error.into()))?;
+    db.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(|error| failed(error.into()))?;
+    fs::File::open(&path).and_then(|file| file.sync_all()).map_err(|error| failed(error.into()))?;
+    fs::File::open(backups).and_then(|folder| folder.sync_all()).map_err(|error| failed(error.into()))?;
+    forget_old_snapshots(backups);
+    Ok(path)
+}
+
+/// A snapshot too many is no reason to stop a start.
+fn forget_old_snapshots(backups: &Path) {
+    let Ok(entries) = fs::read_dir(backups) else { return };
+    let mut snapshots: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("pre-"))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    snapshots.sort();
+    let surplus = snapshots.len().saturating_sub(KEPT_SNAPSHOTS);
+    for (_, path) in snapshots.into_iter().take(surplus) {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "an old snapshot could not be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use refinery::Migration;
+
+    use super::*;
+
+    fn open(folder: &Path) -> Connection {
+        Connection::open(folder.join("rollbook.db")).unwrap()
+    }
+
+    fn steps(steps: &[(&str, &str)]) -> Runner {
+        let migrations: Vec<_> = steps.iter().map(|(name, sql)| Migration::unapplied(name, sql).unwrap()).collect();
+        Runner::new(&migrations).set_grouped(true)
+    }
+
+    const ONE: (&str, &str) = ("V1__one", "CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);");
+    const TWO: (&str, &str) = ("V2__two", "CREATE TABLE two (n INTEGER) STRICT;");
+
+    #[test]
+    fn every_file_in_the_folder_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut files: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut embedded: Vec<String> = runner().get_migrations().iter().map(|m| format!("{m}.sql")).collect();
+        files.sort();
+        embedded.sort();
+        assert_eq!(files, embedded);
+    }
+
+    #[test]
+    fn a_new_database_needs_no_snapshot_and_a_second_run_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = open(folder.path());
+        let first = migrate(&mut db, &folder.path().join("backups"), "t").unwrap();
+        assert_eq!((first.from, first.snapshot), (0, None));
+        let again = migrate(&mut db, &folder.path().join("backups"), "t").unwrap();
+        assert_eq!((again.from, again.to, again.snapshot), (first.to, first.to, None));
+    }
+
+    #[test]
+    fn a_snapshot_of_what_was_there_is_taken_before_a_migration() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = folder.path().join("backups");
+        let mut db = open(folder.path());
+        migrate_by(&steps(&[ONE]), &mut db, &backups, "t1").unwrap();
+        let done = migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "t2").unwrap();
+        let snapshot = done.snapshot.unwrap();
+        assert_eq!(snapshot.file_name().unwrap(), "pre-1-2-t2.db");
+        let old = Connection::open(snapshot).unwrap();
+        assert_eq!(old.query_row("SELECT n FROM one", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+        assert_eq!(schema_of(&old).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_failing_migration_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = open(folder.path());
+        let broken = ("V3__broken", "CREATE TABLE one (n INTEGER) STRICT;");
+        migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap();
+        let error = migrate_by(&steps(&[ONE, TWO, broken]), &mut db, folder.path(), "t2").unwrap_err();
+        assert!(matches!(error, MigrateError::Failed(_)), "{error}");
+        assert_eq!(schema_of(&db).unwrap(), 1);
+        assert!(db.prepare("SELECT * FROM two").is_err());
+    }
+
+    #[test]
+    fn a_database_of_the_future_is_turned_away_unchanged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = open(folder.path());
+        migrate_by(&steps(&[ONE, TWO]), &mut db, folder.path(), "t").unwrap();
+        let before = fs::read(folder.path().join("rollbook.db")).unwrap();
+        let error = migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap_err();
+        assert!(matches!(error, MigrateError::Newer { found: 2, known: 1 }), "{error}");
+        assert_eq!(fs::read(folder.path().join("rollbook.db")).unwrap(), before);
+    }
+
+    #[test]
+    fn a_migration_that_was_changed_after_its_release_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = open(folder.path());
+        migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap();
+        let error = migrate_by(&steps(&[("V1__one", "CREATE TABLE other (n INTEGER);")]), &mut db, folder.path(), "t")
+            .unwrap_err();
+        assert!(matches!(error, MigrateError::Different(_)), "{error}");
+    }
+}

@@ -1,0 +1,67 @@
+//! The readers: a pool of connections that cannot write.
+
+use std::{path::Path, time::Duration};
+
+use r2d2::{CustomizeConnection, Pool};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags};
+
+use super::{OpenError, StoreSettings, connection};
+use crate::application::ports::StoreError;
+
+/// How long a read waits for a free connection where all are taken.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+pub(super) struct Readers {
+    pool: Pool<SqliteConnectionManager>,
+}
+
+#[derive(Debug)]
+struct MakeReader {
+    busy_timeout: Duration,
+    echo: bool,
+}
+
+impl CustomizeConnection<Connection, rusqlite::Error> for MakeReader {
+    fn on_acquire(&self, db: &mut Connection) -> Result<(), rusqlite::Error> {
+        connection::make_reader(db, self.busy_timeout, self.echo).map_err(|error| match error {
+            OpenError::Sqlite(error) => error,
+            other => rusqlite::Error::ToSqlConversionFailure(other.into()),
+        })
+    }
+}
+
+impl Readers {
+    pub(super) fn open(path: &Path, settings: &StoreSettings) -> Result<Self, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let customizer = MakeReader { busy_timeout: settings.busy_timeout, echo: settings.echo };
+        let pool = Pool::builder()
+            .max_size(u32::try_from(settings.readers.get()).unwrap_or(u32::MAX))
+            .min_idle(Some(1))
+            .connection_timeout(LONGEST_WAIT)
+            .test_on_check_out(false)
+            .connection_customizer(Box::new(customizer))
+            .build(SqliteConnectionManager::file(path).with_flags(flags))
+            .map_err(|error| OpenError::Threads(error.into()))?;
+        Ok(Self { pool })
+    }
+
+    /// Answers a question that an index answers in microseconds, right on the async thread: a hop to a blocking thread
+    /// costs several times the read itself. Only where every connection is taken does it wait, and then elsewhere.
+    pub(super) async fn read<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        if let Some(db) = self.pool.try_get() {
+            return Ok(question(&db)?);
+        }
+        let pool = self.pool.clone();
+        let waited = tokio::task::spawn_blocking(move || {
+            let db = pool.get().map_err(|error| StoreError::Unavailable(error.into()))?;
+            Ok(question(&db)?)
+        });
+        waited.await.map_err(|error| StoreError::Broken(error.into()))?
+    }
+}

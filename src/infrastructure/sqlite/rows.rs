@@ -1,0 +1,162 @@
+//! Between the domain's words and the columns: ids in halves, times in microseconds, states as words.
+
+use jiff::Timestamp;
+use rusqlite::{
+    Row,
+    types::{FromSqlError, Type},
+};
+use uuid::Uuid;
+
+use crate::domain::{
+    email_address::EmailAddress,
+    history::{Actor, Event},
+    ids::CustomerId,
+    message::{MessageKind, MessageState},
+    verification::ProofState,
+};
+
+/// The two halves of a UUID: the key of its row, and the rest.
+pub(super) const fn halves(uuid: Uuid) -> (i64, i64) {
+    let (head, tail) = uuid.as_u64_pair();
+    (head.cast_signed(), tail.cast_signed())
+}
+
+pub(super) const fn uuid(head: i64, tail: i64) -> Uuid {
+    Uuid::from_u64_pair(head.cast_unsigned(), tail.cast_unsigned())
+}
+
+pub(super) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+pub(super) fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The stored columns of an [`Event`]; its number in the customer's history is the next one.
+pub(super) fn add_event(db: &rusqlite::Connection, event: &Event) -> rusqlite::Result<()> {
+    const NEXT: &str = "INSERT INTO history (customer_id, number, at, deed, actor, note) \
+        VALUES (?1, 1 + coalesce((SELECT max(number) FROM history WHERE customer_id = ?1), 0), ?2, ?3, ?4, ?5)";
+    let (head, _) = halves(event.customer_id.uuid());
+    let actor = match event.actor {
+        Actor::Key(id) => format!("key:{id}"),
+        Actor::Owner => "owner".to_owned(),
+        Actor::Rollbook => "rollbook".to_owned(),
+    };
+    db.prepare_cached(NEXT)?.execute((head, micros(event.at), event.deed.as_str(), actor, &event.note))?;
+    Ok(())
+}
+
+/// Reads columns of a row in their order, each as what the domain calls it.
+pub(super) struct Columns<'row> {
+    row: &'row Row<'row>,
+    next: usize,
+}
+
+impl<'row> Columns<'row> {
+    pub(super) const fn of(row: &'row Row<'row>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn value<T: rusqlite::types::FromSql>(&mut self) -> rusqlite::Result<T> {
+        let value = self.row.get(self.next);
+        self.next += 1;
+        value
+    }
+
+    pub(super) fn uuid(&mut self) -> rusqlite::Result<Uuid> {
+        Ok(uuid(self.value()?, self.value()?))
+    }
+
+    pub(super) fn customer_id(&mut self) -> rusqlite::Result<CustomerId> {
+        Ok(CustomerId::new(self.uuid()?))
+    }
+
+    pub(super) fn time(&mut self) -> rusqlite::Result<Timestamp> {
+        let micros = self.value()?;
+        Timestamp::from_microsecond(micros).map_err(|error| self.unexpected(error))
+    }
+
+    pub(super) fn time_if_any(&mut self) -> rusqlite::Result<Option<Timestamp>> {
+        let micros: Option<i64> = self.value()?;
+        micros.map(Timestamp::from_microsecond).transpose().map_err(|error| self.unexpected(error))
+    }
+
+    pub(super) fn number<T: TryFrom<i64>>(&mut self) -> rusqlite::Result<T>
+    where
+        T::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let number: i64 = self.value()?;
+        number.try_into().map_err(|error| self.unexpected(error))
+    }
+
+    pub(super) fn email(&mut self) -> rusqlite::Result<EmailAddress> {
+        Ok(EmailAddress::stored(self.value()?, self.value()?))
+    }
+
+    pub(super) fn word<T>(&mut self, known: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {
+        let word = self.row.get_ref(self.next)?.as_str()?;
+        self.next += 1;
+        known(word).ok_or_else(|| self.unexpected(FromSqlError::InvalidType))
+    }
+
+    /// The last column read holds what no version of ours has written.
+    pub(super) fn unexpected(&self, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+        rusqlite::Error::FromSqlConversionFailure(self.next.saturating_sub(1), Type::Null, Box::new(error))
+    }
+}
+
+pub(super) const fn proof_state_word(state: ProofState) -> &'static str {
+    match state {
+        ProofState::None => "none",
+        ProofState::Queued => "queued",
+        // Expiry comes by the clock and is not stored.
+        ProofState::Sent | ProofState::Expired => "sent",
+        ProofState::Deferred => "deferred",
+        ProofState::Failed => "failed",
+        ProofState::Confirmed => "confirmed",
+    }
+}
+
+pub(super) fn proof_state(word: &str) -> Option<ProofState> {
+    Some(match word {
+        "none" => ProofState::None,
+        "queued" => ProofState::Queued,
+        "sent" => ProofState::Sent,
+        "deferred" => ProofState::Deferred,
+        "failed" => ProofState::Failed,
+        "confirmed" => ProofState::Confirmed,
+        _ => return None,
+    })
+}
+
+pub(super) const fn message_state_word(state: MessageState) -> &'static str {
+    match state {
+        MessageState::Queued => "queued",
+        MessageState::Sent => "sent",
+        MessageState::Deferred => "deferred",
+        MessageState::Failed => "failed",
+        MessageState::Cancelled => "cancelled",
+    }
+}
+
+pub(super) fn message_state(word: &str) -> Option<MessageState> {
+    Some(match word {
+        "queued" => MessageState::Queued,
+        "sent" => MessageState::Sent,
+        "deferred" => MessageState::Deferred,
+        "failed" => MessageState::Failed,
+        "cancelled" => MessageState::Cancelled,
+        _ => return None,
+    })
+}
+
+pub(super) const fn message_kind_word(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Verification => "verification",
+    }
+}
+
+pub(super) fn message_kind(word: &str) -> Option<MessageKind> {
+    (word == "verification").then_some(MessageKind::Verification)
+}

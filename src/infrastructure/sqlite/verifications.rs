@@ -1,0 +1,202 @@
+//! The proofs' table behind its port.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{
+    SqliteStore, customers, outbox,
+    rows::{self, Columns, add_event, halves, micros},
+};
+use crate::{
+    application::ports::{Confirmed, LatestRequest, StoreError, Verifications},
+    domain::{
+        history::Event,
+        ids::{CustomerId, MessageId},
+        message::Request,
+        verification::{MOST_OPEN, Verification, VerificationId},
+    },
+};
+
+/// The columns that [`verification`] reads, in its order; `v` is the table, `c` the customer's.
+macro_rules! verification_columns {
+    () => {
+        "v.customer_id, c.id_tail, v.number, v.salt, v.email, v.email_canonical, v.issued_at, v.expires_at, \
+         v.confirmed_at, v.closed"
+    };
+}
+pub(super) use verification_columns;
+
+const FIND: &str = concat!(
+    "SELECT ",
+    verification_columns!(),
+    " FROM verifications v JOIN customers c ON c.id = v.customer_id",
+    " WHERE v.customer_id = ?1 AND v.number = ?2 AND v.salt = ?3"
+);
+
+const INSERT: &str = "INSERT INTO verifications (customer_id, number, salt, email, email_canonical, issued_at, asked_at, \
+    expires_at, closed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, 0)";
+
+/// A further proof takes the place of the one before in what the customer shows.
+const SHOW_NEW: &str = "UPDATE customers SET proof = ?2, proof_state = ?3, proof_attempts = ?4, proof_last_error = NULL, \
+    proof_next_attempt_at = ?5, proof_sent_at = ?6, proof_expires_at = ?7, steps = steps + 1 \
+    WHERE id = ?1 AND proof = ?8 AND verified_at IS NULL";
+
+const SHOW_HASTENED: &str =
+    "UPDATE customers SET proof_next_attempt_at = ?3, steps = steps + 1 WHERE id = ?1 AND proof = ?2";
+
+/// Only the proof of the customer's present address counts, and only once.
+const CONFIRM: &str = "UPDATE verifications SET confirmed_at = ?3 WHERE customer_id = ?1 AND number = ?2 \
+    AND confirmed_at IS NULL \
+    AND email_canonical = (SELECT email_canonical FROM customers WHERE id = ?1 AND verified_at IS NULL)";
+
+const SHOW_CONFIRMED: &str = "UPDATE customers SET verified_at = ?2, updated_at = ?2, version = version + 1, \
+    steps = steps + 1, proof_state = 'confirmed', proof_next_attempt_at = NULL, proof_last_error = NULL WHERE id = ?1";
+
+#[async_trait]
+impl Verifications for SqliteStore {
+    async fn find(&self, id: VerificationId) -> Result<Option<Verification>, StoreError> {
+        let key = (id.customer_key.cast_signed(), id.number, id.salt);
+        self.readers
+            .read(move |db| {
+                db.prepare_cached(FIND)?.query_row(key, |row| verification(&mut Columns::of(row))).optional()
+            })
+            .await
+    }
+
+    async fn latest(&self, customer: CustomerId) -> Result<Option<LatestRequest>, StoreError> {
+        let (key, tail) = halves(customer.uuid());
+        self.readers.read(move |db| latest(db, key, tail)).await
+    }
+
+    async fn request(&self, request: &Request, after: u32, event: &Event) -> Result<bool, StoreError> {
+        let (request, event) = (request.clone(), event.clone());
+        self.writer
+            .write(move |tx| {
+                let id = request.message.verification.id;
+                let progress = &request.progress;
+                let shown = tx.prepare_cached(SHOW_NEW)?.execute((
+                    id.customer_key.cast_signed(),
+                    id.number,
+                    rows::proof_state_word(progress.state),
+                    progress.attempts,
+                    progress.next_attempt_at.map(micros),
+                    progress.sent_at.map(micros),
+                    progress.expires_at.map(micros),
+                    after,
+                ))?;
+                if shown == 0 {
+                    return Ok(false);
+                }
+                insert(tx, &request.message.verification)?;
+                outbox::insert(tx, &request.message)?;
+                close_oldest(tx, id)?;
+                add_event(tx, &event)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn hasten(&self, message: MessageId, now: jiff::Timestamp, event: &Event) -> Result<bool, StoreError> {
+        let (key, _) = halves(message.uuid());
+        let event = event.clone();
+        self.writer
+            .write(move |tx| {
+                let Some((customer, proof)) = outbox::hasten(tx, key, now)? else { return Ok(false) };
+                tx.prepare_cached("UPDATE verifications SET asked_at = ?3 WHERE customer_id = ?1 AND number = ?2")?
+                    .execute((customer, proof, micros(now)))?;
+                tx.prepare_cached(SHOW_HASTENED)?.execute((customer, proof, micros(now)))?;
+                add_event(tx, &event)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn confirm(
+        &self,
+        proof: &Verification,
+        now: jiff::Timestamp,
+        event: &Event,
+    ) -> Result<Confirmed, StoreError> {
+        let (id, canonical, event) = (proof.id, proof.email.canonical().to_owned(), event.clone());
+        self.writer
+            .write(move |tx| {
+                let key = id.customer_key.cast_signed();
+                let confirmed = tx.prepare_cached(CONFIRM)?.execute((key, id.number, micros(now)))? == 1;
+                if confirmed {
+                    tx.prepare_cached(SHOW_CONFIRMED)?.execute((key, micros(now)))?;
+                    outbox::cancel_waiting(tx, key)?;
+                    add_event(tx, &event)?;
+                }
+                Ok(match customers::find_by_key(tx, key)? {
+                    Some(customer) if confirmed => Confirmed::Now(customer),
+                    Some(customer)
+                        if customer.verified_at.is_some() && customer.particulars.email.canonical() == canonical =>
+                    {
+                        Confirmed::Before(customer)
+                    }
+                    _ => Confirmed::NoLonger,
+                })
+            })
+            .await
+    }
+}
+
+pub(super) fn insert(db: &Connection, proof: &Verification) -> rusqlite::Result<()> {
+    db.prepare_cached(INSERT)?.execute((
+        proof.id.customer_key.cast_signed(),
+        proof.id.number,
+        proof.id.salt,
+        proof.email.typed(),
+        proof.email.canonical(),
+        micros(proof.issued_at),
+        proof.expires_at.map(micros),
+    ))?;
+    Ok(())
+}
+
+/// Of a customer's open proofs the newest stay; the links of the others die.
+fn close_oldest(db: &Connection, newest: VerificationId) -> rusqlite::Result<()> {
+    let oldest_open = i64::from(newest.number) - i64::try_from(MOST_OPEN).unwrap_or(i64::MAX);
+    db.prepare_cached("UPDATE verifications SET closed = 1 WHERE customer_id = ?1 AND number <= ?2 AND closed = 0")?
+        .execute((newest.customer_key.cast_signed(), oldest_open))?;
+    Ok(())
+}
+
+fn latest(db: &Connection, key: i64, tail: i64) -> rusqlite::Result<Option<LatestRequest>> {
+    const NEWEST: &str =
+        "SELECT number, asked_at FROM verifications WHERE customer_id = ?1 ORDER BY number DESC LIMIT 1";
+    let Some(customer) = customers::find_by_key(db, key)? else { return Ok(None) };
+    if halves(customer.id.uuid()).1 != tail {
+        return Ok(None);
+    }
+    let newest = db
+        .prepare_cached(NEWEST)?
+        .query_row([key], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.value::<u32>()?, columns.time()?))
+        })
+        .optional()?;
+    let message = match newest {
+        Some((number, _)) => outbox::of_proof(db, key, number)?,
+        None => None,
+    };
+    Ok(Some(LatestRequest { customer, message, asked_at: newest.map(|(_, asked_at)| asked_at) }))
+}
+
+/// A verification from [`verification_columns`].
+pub(super) fn verification(columns: &mut Columns<'_>) -> rusqlite::Result<Verification> {
+    let customer_id = columns.customer_id()?;
+    Ok(Verification {
+        customer_id,
+        id: VerificationId {
+            customer_key: customer_id.uuid().as_u64_pair().0,
+            number: columns.number()?,
+            salt: columns.number()?,
+        },
+        email: columns.email()?,
+        issued_at: columns.time()?,
+        expires_at: columns.time_if_any()?,
+        confirmed_at: columns.time_if_any()?,
+        closed: columns.value()?,
+    })
+}
