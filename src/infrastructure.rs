@@ -1,4 +1,5 @@
 //! Every framework behind its own door.
 
+pub mod config;
 pub mod http;
 pub mod mail;
