@@ -1,5 +1,6 @@
 //! Every framework behind its own door.
 
+pub mod config;
 pub mod http;
 pub mod mail;
 pub mod sqlite;

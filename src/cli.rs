@@ -1,0 +1,4 @@
+//! The command line: one verb per file.
+
+pub mod config;
+pub mod flags;

@@ -1,0 +1,78 @@
+//! Texts of one shape, each read by one function.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{
+    super::{base_url::BaseUrl, origin::Origin, smtp_url::SmtpUrl},
+    Format, Shape,
+};
+use crate::domain::{email_address::EmailAddress, secret::Secret};
+
+/// What one function reads.
+pub(in super::super) struct Text<T> {
+    placeholder: &'static str,
+    read: fn(&str) -> Result<T, String>,
+}
+
+pub(in super::super) const ADDRESS: Text<SocketAddr> = Text { placeholder: "ADDRESS:PORT", read: address };
+pub(in super::super) const PATH: Text<PathBuf> = Text { placeholder: "PATH", read: path };
+pub(in super::super) const BASE_URL: Text<BaseUrl> = Text { placeholder: "URL", read: BaseUrl::parse };
+pub(in super::super) const ORIGIN: Text<Origin> = Text { placeholder: "ORIGIN", read: Origin::parse };
+pub(in super::super) const SMTP_URL: Text<SmtpUrl> = Text { placeholder: "URL", read: SmtpUrl::parse };
+pub(in super::super) const SENDER: Text<String> = Text { placeholder: "SENDER", read: sender };
+pub(in super::super) const SECRET: Text<Secret> = Text { placeholder: "SECRET", read: secret };
+pub(in super::super) const LOG_FILTER: Text<String> = Text { placeholder: "FILTER", read: log_filter };
+
+impl<T> Shape for Text<T> {
+    fn placeholder(&self) -> String {
+        self.placeholder.to_owned()
+    }
+}
+
+impl<T> Format for Text<T> {
+    type Value = T;
+
+    fn read(&self, text: &str) -> Result<T, String> {
+        (self.read)(text)
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "is not an address with a port, such as 127.0.0.1:8080".to_owned())
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("is not a path".to_owned()) } else { Ok(text.into()) }
+}
+
+/// A bearer token travels in a header field; a line break in it must not become a field of its own (RFC 9110,
+/// section 5.5).
+fn secret(text: &str) -> Result<Secret, String> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Secret::new(text.to_owned()))
+    } else {
+        Err("has blanks or other than visible ASCII characters".to_owned())
+    }
+}
+
+/// Judges the shape and keeps the text: how it becomes a header is the mail's business.
+fn sender(text: &str) -> Result<String, String> {
+    let address = match text.strip_suffix('>') {
+        Some(named) => named.rsplit_once('<').map(|(_, address)| address),
+        None => Some(text),
+    };
+    if address.is_some_and(|address| EmailAddress::parse(address).is_ok()) && !text.contains(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a sender, such as hello@acme.example or Acme <hello@acme.example>".to_owned())
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    let filter = tracing_subscriber::EnvFilter::builder().parse(text);
+    if filter.is_ok() && !text.trim().is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("is not a log filter, such as info or warn,rollbook=debug".to_owned())
+    }
+}
