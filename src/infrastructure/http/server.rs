@@ -1,0 +1,3 @@
+//! The server beneath poem: connections, their deadlines and their number.
+
+pub mod descriptors;
