@@ -1,1 +1,3 @@
 //! The web, by poem.
+
+pub mod server;

@@ -1,0 +1,96 @@
+//! The accept loop: connections into poem's endpoint, each under its deadlines, all of them under one cap.
+//!
+//! poem's own server has no deadline for a head, no cap on connections and retries a failing accept at once; hyper is
+//! driven directly instead, and only in HTTP/1.1: there is no cleartext HTTP/2, by preface or by `Upgrade: h2c`.
+
+mod alarm;
+mod connection;
+pub mod descriptors;
+mod exchange;
+mod limits;
+mod progress;
+mod request_body;
+mod response_body;
+mod stream;
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use poem::{Endpoint, Response};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+pub use self::{limits::Limits, request_body::BodyLate};
+
+/// Long enough not to spin, short enough that a freed descriptor is used at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accept errors closer together than this are one bout, and one line in the log.
+const ACCEPT_BOUT: Duration = Duration::from_secs(10);
+
+/// Serves `listener` until `stop` completes, then finishes what was taken and returns.
+///
+/// - At [`Limits::connections`] nobody is accepted until a connection ends; the kernel's backlog holds who waits.
+/// - What hyper refuses by itself gets its bare answer, without a body: 400, and 431 for a head over its limits. A head
+///   that comes too late is closed without one. [`Limits::target_fits`] is for the endpoint to ask, which can answer
+///   414 in its own words.
+/// - The peer's socket address is the request's [`poem::web::RemoteAddr`].
+/// - A client that shuts down its sending side after the request still gets its answer.
+/// - After `stop`: the listener is closed; connections between requests, half a head included, are closed at once;
+///   requests in flight have [`Limits::drain`], and are cut when it is over.
+///
+/// The endpoint's own time is not limited here.
+pub async fn serve<E>(listener: TcpListener, endpoint: Arc<E>, limits: Arc<Limits>, stop: impl Future<Output = ()>)
+where
+    E: Endpoint<Output = Response> + 'static,
+{
+    let mut stop = pin!(stop);
+    let (running, stopping) = watch::channel(());
+    let mut entrance = Entrance { listener, bout_ends: Instant::now() };
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some(_) = connections.join_next() => {}
+            (stream, peer) = entrance.admit(), if connections.len() < limits.connections => {
+                connections.spawn(connection::serve(stream, peer, endpoint.clone(), limits.clone(), stopping.clone()));
+            }
+        }
+    }
+    drop(entrance);
+    drop(running);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(limits.drain, ended).await.is_err() {
+        tracing::warn!(requests = connections.len(), "cutting requests that outlasted the drain");
+        connections.shutdown().await;
+    }
+}
+
+/// Where connections come in, also after accepting has failed.
+struct Entrance {
+    listener: TcpListener,
+    bout_ends: Instant,
+}
+
+impl Entrance {
+    /// The next connection. An error to accept (no descriptor left, mostly) passes by itself or by a connection ending.
+    async fn admit(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    let now = Instant::now();
+                    if now >= self.bout_ends {
+                        tracing::warn!(%error, "cannot accept connections, trying on");
+                    }
+                    self.bout_ends = now + ACCEPT_BOUT;
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
