@@ -1,1 +1,3 @@
 //! Mail: how it is written, and how it leaves.
+
+pub mod sender;
