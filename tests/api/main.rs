@@ -1,0 +1,12 @@
+//! What Rollbook promises, capability by capability, kept by the real thing over real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test stands on either holds or ends the test; the lints excuse #[test] functions only"
+)]
+
+mod smtp;
+mod smtp_peer;
