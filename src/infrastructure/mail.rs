@@ -1,1 +1,5 @@
 //! Mail: how it is written, and how it leaves.
+
+mod mime;
+pub mod sender;
+pub mod smtp;

@@ -1,10 +1,12 @@
-//! What Rollbook promises to who talks to it, tried from outside.
+//! What Rollbook promises, capability by capability, kept by the real thing over real sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test says what it expects, and fails by panicking; clippy lets only the test functions themselves do so"
+    reason = "what a test stands on either holds or ends the test; the lints excuse #[test] functions only"
 )]
 
 mod connections;
+mod smtp;
+mod smtp_peer;

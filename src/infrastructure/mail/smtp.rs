@@ -1,0 +1,122 @@
+//! Mail by SMTP. lettre speaks the protocol, but neither waits within bounds, nor says at which stage it failed, nor
+//! bounds what a server sends; so its commands are given one by one here, each under a deadline, over a stream of our
+//! own. Its connection pool and its log stay off: the one reuses half-used connections, the other writes passwords.
+
+mod fault;
+mod kept;
+mod pace;
+mod relay;
+mod session;
+mod tls;
+mod wire;
+
+use std::{io, path::PathBuf};
+
+use async_trait::async_trait;
+use tokio_rustls::rustls;
+
+pub use self::relay::{Deadlines, Relay, Security};
+use self::{kept::Kept, pace::Pace, session::Session, tls::Tls};
+use super::mime::{self, Letter};
+use crate::{
+    application::ports::Mailer,
+    domain::mail::{Mail, SendFault, Stage},
+};
+
+/// Hands mails to a relay, over connections that it keeps for the next mail.
+pub struct SmtpMailer {
+    relay: Relay,
+    tls: Option<Tls>,
+    kept: Kept,
+}
+
+/// Why a relay's configuration cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum SmtpSetupError {
+    /// The private CA's file is absent or may not be read.
+    #[error("cannot read the CA file {}: {source}", path.display())]
+    CaUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The private CA's file holds no certificate, or a broken one.
+    #[error("the CA file {} must hold certificates in PEM", path.display())]
+    CaInvalid {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No certificate could be for this host.
+    #[error("the host {0:?} must be a name or an IP address")]
+    Host(String),
+    /// A name that would break out of the EHLO line.
+    #[error("the EHLO name {0:?} must be one word")]
+    HelloName(String),
+    /// The system has no roots, for one.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl SmtpMailer {
+    /// Reads what TLS needs; connects to nobody yet.
+    ///
+    /// # Errors
+    /// What the relay's configuration lacks.
+    pub fn new(relay: Relay) -> Result<Self, SmtpSetupError> {
+        let hello = &relay.hello_name;
+        if hello.is_empty() || hello.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(SmtpSetupError::HelloName(hello.clone()));
+        }
+        let tls = match relay.security {
+            Security::Plain => None,
+            Security::StartTls | Security::Tls => Some(Tls::new(&relay.host, relay.ca_file.as_deref())?),
+        };
+        let kept = Kept::new(relay.sessions, relay.deadlines.idle);
+        Ok(Self { relay, tls, kept })
+    }
+
+    /// Takes leave of the relay on all kept connections, within 5 seconds.
+    pub async fn close(&self) {
+        self.kept.close().await;
+    }
+
+    async fn deliver(&self, mut session: Session, letter: &Letter, pace: &Pace<'_>) -> Result<(), SendFault> {
+        let outcome = session.deliver(letter, pace).await;
+        let can_go_on = match &outcome {
+            Ok(()) => session.is_in_step(),
+            Err(fault) => refuses_this_mail_alone(fault) && session.reset(pace).await.is_ok(),
+        };
+        if can_go_on {
+            self.kept.put(session);
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), SendFault> {
+        let letter = mime::compose(mail, &self.relay.from)
+            .map_err(|cause| SendFault::new(Stage::Build, None, &cause.to_string()))?;
+        let pace = Pace::start(&self.relay.deadlines);
+        if let Some(kept) = self.kept.take() {
+            match self.deliver(kept, &letter, &pace).await {
+                Err(fault) if has_idled_out(&fault) => {}
+                outcome => return outcome,
+            }
+        }
+        let fresh = Session::open(&self.relay, self.tls.as_ref(), &pace).await?;
+        self.deliver(fresh, &letter, &pace).await
+    }
+}
+
+/// A reply about the mail, from a server that stays (RFC 5321, section 3.8: 421 announces that it does not).
+fn refuses_this_mail_alone(fault: &SendFault) -> bool {
+    !fault.is_the_relays() && fault.code.is_some_and(|code| code != 421)
+}
+
+/// Servers close connections that bring no mail, some with a 421, and the first command afterwards tells.
+fn has_idled_out(fault: &SendFault) -> bool {
+    fault.stage == Stage::MailFrom && matches!(fault.code, None | Some(421))
+}
