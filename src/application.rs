@@ -15,6 +15,7 @@ use crate::domain::{
 pub mod authenticate;
 pub mod deliver_message;
 pub mod find_customer;
+pub mod manage_keys;
 pub mod ports;
 pub mod read_messages;
 pub mod register_customer;

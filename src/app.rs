@@ -1,0 +1,323 @@
+//! The composition root: joins the parts, binds, runs the server and the workers, shuts down.
+
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
+
+use crate::{
+    application::{
+        Memory, Policy, Registry,
+        ports::{Clock, Entropy, Mailer},
+    },
+    domain::{ids::IdSequence, retry::RetryPolicy},
+    infrastructure::{
+        config::{BaseUrl, Config},
+        data_folder::{DataFolder, FolderLock},
+        http::{self, Web, server::{self, Limits, descriptors}},
+        mail::{capture::CaptureMailer, words::VerificationWords},
+        sqlite::{Commit, SqliteStore, StoreSettings, connection, migrations},
+        system::{SystemClock, SystemEntropy},
+        telemetry::metrics::Metrics,
+        worker,
+    },
+};
+
+mod mailer;
+mod start_error;
+
+pub use start_error::StartError;
+
+/// What a program cannot make itself: in tests the clock is held and the entropy counted.
+#[derive(Clone)]
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl World {
+    /// The machine's own.
+    #[must_use]
+    pub fn real() -> Self {
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+/// Rollbook, bound and ready to run.
+pub struct App {
+    registry: Registry,
+    web: Web,
+    listener: TcpListener,
+    admin_listener: Option<TcpListener>,
+    bell: Arc<Notify>,
+    mail_sessions: usize,
+    mailer: Arc<dyn mailer::Closing>,
+    _lock: FolderLock,
+}
+
+impl App {
+    /// Takes the data folder, brings its schema up to date and binds. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`]; whatever was begun is given back.
+    pub async fn start(config: &Config, world: World) -> Result<Self, StartError> {
+        let folder = DataFolder::at(config.store.data_dir.clone());
+        folder.make()?;
+        let lock = folder.lock()?;
+        migrate_folder(&folder, config, &world)?;
+        let listener = bind(config.http.listen).await?;
+        let admin_listener = match config.http.admin_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        let mailer = mailer::of(config)?;
+        let parts = Parts::open(config, &folder, address, Arc::clone(&mailer) as _, world).await?;
+        parts.store.release_claims().await?;
+        if folder.others_may_read_the_key() {
+            tracing::warn!("mail.key may be read by others; links can be forged with it: chmod 600 it");
+        }
+        Ok(Self {
+            web: parts.web(config),
+            registry: parts.registry,
+            listener,
+            admin_listener,
+            bell: parts.bell,
+            mail_sessions: config.mail.sessions,
+            mailer,
+            _lock: lock,
+        })
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Where health and metrics listen, if elsewhere.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_listener.as_ref()?.local_addr().ok()
+    }
+
+    /// The use cases: what a test steps instead of a worker.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Serves and delivers until `stop`, then finishes what was taken: requests first, then the mails under way.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (running, stopping) = watch::channel(());
+        let workers = tokio::spawn(worker::run(
+            self.registry.clone(),
+            self.mail_sessions,
+            Arc::clone(&self.bell),
+            stopping,
+        ));
+        let drain = self.web.limits.drain;
+        let mailer = Arc::clone(&self.mailer);
+        self.serve(stop).await;
+        drop(running);
+        // A mail whose session outlasts this is cut off; its claim is released by the next start.
+        if tokio::time::timeout(drain, workers).await.is_err() {
+            tracing::warn!("a mail was still under way; it is tried again after the next start");
+        }
+        mailer.close().await;
+    }
+
+    /// Serves until `stop`, then finishes the requests that were taken. Nobody delivers: a test steps that itself.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let (running, mut stopping) = watch::channel(());
+        let limits = &self.web.limits;
+        let public = Arc::new(self.web.public(self.admin_listener.is_none()));
+        let api = async {
+            server::serve(self.listener, public, Arc::clone(limits), stop).await;
+            drop(running);
+        };
+        match self.admin_listener {
+            Some(listener) => {
+                let stopped = async move { while stopping.changed().await.is_ok() {} };
+                let admin = server::serve(listener, Arc::new(self.web.admin()), Arc::clone(limits), stopped);
+                tokio::join!(api, admin);
+            }
+            None => api.await,
+        }
+    }
+}
+
+/// The use cases beside a server that may be running: for the verbs of the staff. With no server running the folder is
+/// made and migrated first, so that a key can be made before the first start.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn staff_registry(config: &Config) -> Result<Registry, StartError> {
+    let world = World::real();
+    let folder = DataFolder::at(config.store.data_dir.clone());
+    folder.make()?;
+    match folder.lock() {
+        Ok(_lock) => drop(migrate_folder(&folder, config, &world)?),
+        Err(crate::infrastructure::data_folder::FolderError::Locked(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let parts = Parts::open(config, &folder, config.http.listen, Arc::new(CaptureMailer), world).await?;
+    Ok(parts.registry)
+}
+
+/// Brings the schema of a folder up to date, for the holder of its lock.
+///
+/// # Errors
+/// [`StartError`].
+pub fn migrate(config: &Config) -> Result<migrations::Migrated, StartError> {
+    let folder = DataFolder::at(config.store.data_dir.clone());
+    folder.make()?;
+    let _lock = folder.lock()?;
+    migrate_folder(&folder, config, &World::real())
+}
+
+fn migrate_folder(folder: &DataFolder, config: &Config, world: &World) -> Result<migrations::Migrated, StartError> {
+    folder.expect_database()?;
+    let mut db = connection::open_to_write(&folder.database(), config.store.busy_timeout, config.store.echo)?;
+    let stamp = world.clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let migrated = migrations::migrate(&mut db, &folder.backups(), &stamp)?;
+    if migrated.from != migrated.to {
+        let snapshot = migrated.snapshot.as_deref().map(std::path::Path::display);
+        tracing::info!(from = migrated.from, to = migrated.to, ?snapshot, "the schema is up to date");
+    }
+    Ok(migrated)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// What both the server and the verbs of the staff are made of.
+struct Parts {
+    registry: Registry,
+    store: Arc<SqliteStore>,
+    metrics: Arc<Metrics>,
+    bell: Arc<Notify>,
+}
+
+impl Parts {
+    async fn open(
+        config: &Config,
+        folder: &DataFolder,
+        address: SocketAddr,
+        mailer: Arc<dyn Mailer>,
+        world: World,
+    ) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::default());
+        let bell = Arc::new(Notify::new());
+        let on_commit = on_commit(Arc::clone(&metrics), Arc::clone(&bell));
+        let store = Arc::new(SqliteStore::open(&folder.database(), &store_settings(config), on_commit)?);
+        let links_depend_on_it = store.has_proofs().await?;
+        let public_url = config.http.public_url.clone().unwrap_or_else(|| BaseUrl::at(address));
+        let composer = VerificationWords::new(public_url.as_str().to_owned())?;
+        let registry = Registry {
+            customers: Arc::clone(&store) as _,
+            verifications: Arc::clone(&store) as _,
+            outbox: Arc::clone(&store) as _,
+            keys: Arc::clone(&store) as _,
+            composer: Arc::new(composer),
+            mailer,
+            ids: Arc::new(IdSequence::after(store.highest_id().await?)),
+            mac_key: folder.mail_key(links_depend_on_it, world.entropy.as_ref())?,
+            policy: Arc::new(policy(config)),
+            memory: Arc::new(Memory::new(signed(config.mail.probe))),
+            clock: world.clock,
+            entropy: world.entropy,
+        };
+        Ok(Self { registry, store, metrics, bell })
+    }
+
+    fn web(&self, config: &Config) -> Web {
+        let observed = Arc::clone(&self.metrics);
+        Web {
+            registry: Arc::new(self.registry.clone()),
+            store: Arc::clone(&self.store) as _,
+            metrics: metrics_text(Arc::clone(&self.metrics), self.registry.clone()),
+            on_answer: Arc::new(move |answer| {
+                observed.answered(answer.route, answer.method, answer.status, answer.duration.as_secs_f64());
+            }),
+            limits: Arc::new(limits(config)),
+            largest_body: config.limits.max_body_bytes,
+            cors_origins: config.http.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+/// Every commit is counted; one that queued mail wakes the workers.
+fn on_commit(metrics: Arc<Metrics>, bell: Arc<Notify>) -> Arc<dyn Fn(Commit) + Send + Sync> {
+    Arc::new(move |commit| {
+        metrics.committed(u64::try_from(commit.commands).unwrap_or(u64::MAX));
+        if commit.queued_mail {
+            bell.notify_waiters();
+            // A worker that is about to rest hears of it too.
+            bell.notify_one();
+        }
+    })
+}
+
+fn metrics_text(metrics: Arc<Metrics>, registry: Registry) -> http::MetricsText {
+    Arc::new(move || {
+        let (metrics, registry) = (Arc::clone(&metrics), registry.clone());
+        Box::pin(async move { Ok(metrics.text(registry.outbox.counts().await?, registry.relay_is_up())?) })
+    })
+}
+
+fn store_settings(config: &Config) -> StoreSettings {
+    let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
+    StoreSettings {
+        readers: at_least_one(usize::try_from(config.store.pool_size).unwrap_or(usize::MAX)),
+        writer_queue: at_least_one(config.store.writer_queue),
+        busy_timeout: config.store.busy_timeout,
+        echo: config.store.echo,
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    let mail = &config.mail;
+    Policy {
+        captures_mail: mail.transport == crate::infrastructure::config::MailTransport::Capture,
+        verification_life: signed(config.verification.ttl),
+        resend_cooldown: signed(config.verification.resend_cooldown),
+        retry: RetryPolicy {
+            pauses: mail.backoff.iter().copied().map(signed).collect(),
+            give_up: signed(mail.give_up),
+        },
+        lease: signed(mail.lease),
+        key_trust: config.http.key_refresh,
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        head: limits.head_timeout,
+        idle: limits.idle_timeout,
+        body: limits.body_timeout,
+        body_grace: limits.body_grace,
+        body_rate: u32::try_from(limits.body_min_rate).unwrap_or(u32::MAX),
+        write_stall: limits.write_timeout,
+        head_size: limits.max_head_bytes,
+        head_fields: limits.max_head_fields,
+        target_size: limits.max_target_bytes,
+        connections: descriptors::connection_cap(limits.max_connections, descriptors::raise_for(limits.max_connections)),
+        discard_size: u64::try_from(limits.discard_bytes).unwrap_or(u64::MAX),
+        discard_time: limits.discard_timeout,
+        drain: config.http.shutdown_timeout,
+        ..Limits::default()
+    }
+}
+
+/// Settings have upper bounds far below where this could fail.
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,81 @@
+//! Why Rollbook does not start, and with which exit code it says so.
+
+use std::{io, net::SocketAddr};
+
+use rusqlite::ErrorCode;
+
+use crate::{
+    application::ports::StoreError,
+    infrastructure::{
+        data_folder::FolderError,
+        mail::{sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
+        sqlite::{OpenError, migrations::MigrateError},
+    },
+};
+
+/// Why Rollbook does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The schema.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database, once it was open.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The words of our mail.
+    #[error(transparent)]
+    Words(#[from] WordsSetupError),
+    /// The sender of our mail.
+    #[error("ROLLBOOK_MAIL_FROM: {0}")]
+    Sender(#[from] SenderError),
+    /// The mail relay's settings.
+    #[error("mail: {0}")]
+    Smtp(#[from] SmtpSetupError),
+    /// Settings that do not go together.
+    #[error("{0}")]
+    Settings(String),
+    /// The address is taken or not ours.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// The exit code: 1 failed, 2 configuration, 3 data damaged or missing, 4 locked or of a newer schema, 5 a
+    /// migration failed.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Folder(FolderError::Locked(_))
+            | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
+            Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. }) => 3,
+            Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => of_sqlite(error),
+            Self::Migrate(MigrateError::Failed(_) | MigrateError::NoSnapshot { .. }) => 5,
+            Self::Sender(_) | Self::Smtp(_) | Self::Settings(_) => 2,
+            Self::Folder(FolderError::Io { .. })
+            | Self::Open(OpenError::Setting { .. } | OpenError::TooOld(_) | OpenError::Threads(_))
+            | Self::Store(_)
+            | Self::Words(_)
+            | Self::Listen { .. } => 1,
+        }
+    }
+}
+
+fn of_sqlite(error: &rusqlite::Error) -> u8 {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => 3,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => 4,
+        _ => 1,
+    }
+}

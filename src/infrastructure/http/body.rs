@@ -1,0 +1,124 @@
+//! Request bodies: JSON of a bounded size, read strictly, every bad field named at once.
+
+use poem::{Request, RequestBody, error::ReadBodyError, http::header};
+use poem_openapi::{
+    impl_apirequest_for_payload,
+    payload::{ParsePayload, Payload},
+    registry::{MetaSchemaRef, Registry},
+    types::Type,
+};
+
+use super::{
+    failure::{Code, Failure},
+    fields::Fields,
+    json,
+    server::BodyLate,
+};
+
+/// How large a body may be, in bytes; put into every request by [`endpoint`](super::endpoint).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LargestBody(pub(super) usize);
+
+/// A wire type: its schema by [`Type`], its meaning by `parse`.
+pub(super) trait Wire: Type + Send {
+    /// What a good body means.
+    type Meaning: Send;
+
+    /// Takes all fields, so that every bad one is named; none if any of them is bad.
+    fn parse(fields: &mut Fields) -> Option<Self::Meaning>;
+}
+
+/// The meaning of a JSON body.
+pub(super) struct Body<W: Wire>(pub(super) W::Meaning);
+
+impl<W: Wire> Payload for Body<W> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        W::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        W::register(registry);
+    }
+}
+
+impl<W: Wire> ParsePayload for Body<W> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let bytes = read(request, body).await?;
+        let body = json::read(&bytes).map_err(|sentence| Failure::new(Code::MalformedRequest, sentence))?;
+        let mut fields = Fields::of(body)?;
+        let meaning = W::parse(&mut fields);
+        fields.done()?;
+        // Fields that were all good have a meaning; the other case cannot be, and must not be a panic.
+        Ok(Self(meaning.ok_or_else(Failure::internal)?))
+    }
+}
+
+impl_apirequest_for_payload!(Body<W>, W: Wire);
+
+/// `application/json`, with no other charset than UTF-8 (RFC 8259, section 8.1).
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+            !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+}
+
+/// Reads a whole body, refusing it as soon as its size is known to be too large.
+pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<bytes::Bytes, Failure> {
+    if request.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(Failure::new(Code::UnsupportedMediaType, "Send the body without Content-Encoding"));
+    }
+    let LargestBody(limit) = *request.data::<LargestBody>().ok_or_else(Failure::internal)?;
+    let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let body = body.take().map_err(|_| Failure::internal())?;
+    body.into_bytes_limit(limit).await.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => too_large(limit),
+        ReadBodyError::Io(error) if BodyLate::caused(&error) => late(),
+        _ => Failure::new(Code::MalformedRequest, "The body ended before it was complete"),
+    })
+}
+
+fn too_large(limit: usize) -> Failure {
+    Failure::new(Code::PayloadTooLarge, format!("A body may have at most {limit} bytes"))
+}
+
+fn late() -> Failure {
+    let mut failure = Failure::new(Code::MalformedRequest, "The body did not arrive in time");
+    failure.status = poem::http::StatusCode::REQUEST_TIMEOUT;
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn only_json_in_utf_8_is_taken() {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in
+            ["", "text/plain", "application/json; charset=latin1", "application/problem+json", "application/jsonp"]
+        {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Customers over HTTP: register one, look one up, ask its owner for the proof again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use poem::{http::header, web::Data};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Header, param::Path};
+use serde::Serialize;
+
+use super::{
+    answer::Answer,
+    body::{Body, Wire},
+    failure::{Code, Failure},
+    fields::Fields,
+    key::{CustomersRead, CustomersWrite, Key},
+    tags::Tag,
+    wire::{Email, Id, Time},
+};
+use crate::{
+    application::{
+        Registry, authenticate::Caller, ports::RegisterError, register_customer::RegisterCustomer,
+        request_verification::RequestVerificationError,
+    },
+    domain::{
+        api_key::Scope,
+        customer::{Customer, Particulars},
+        customer_name::CustomerName,
+        email_address::EmailAddress,
+        external_id::ExternalId,
+        ids::CustomerId,
+        locale::Locale,
+        metadata::Metadata,
+        verification::ProofState,
+    },
+};
+
+/// Who is to be put on the roll.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub(super) struct NewCustomer {
+    /// The name people read: trimmed, NFC, no control, line-break, bidi-override or zero-width characters, at least one
+    /// letter or digit.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    name: String,
+    /// The address to be proven; unique on the roll whatever its case. No quoted local part, no address literal, no
+    /// display name, at most 254 octets.
+    email: Email,
+    /// The team's own key, unique when set.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    external_id: Option<String>,
+    /// A BCP 47 tag; picks the mail's language.
+    #[oai(validator(max_length = 35))]
+    locale: Option<String>,
+    /// At most 50 keys of at most 40 characters, with values of at most 500.
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+impl poem_openapi::types::Example for NewCustomer {
+    fn example() -> Self {
+        Self {
+            name: "Ada Lovelace".to_owned(),
+            email: Email("ada@example.org".to_owned()),
+            external_id: Some("crm-1815".to_owned()),
+            locale: Some("en".to_owned()),
+            metadata: Some([("plan".to_owned(), "analytical".to_owned())].into()),
+        }
+    }
+}
+
+impl Wire for NewCustomer {
+    type Meaning = Particulars;
+
+    fn parse(fields: &mut Fields) -> Option<Particulars> {
+        let name = fields.text("name", CustomerName::parse);
+        let email = fields.text("email", EmailAddress::parse);
+        let external_id = fields.text_if_any("external_id", ExternalId::parse);
+        let locale = fields.text_if_any("locale", Locale::parse);
+        let metadata = fields.texts_if_any("metadata", Metadata::parse);
+        Some(Particulars {
+            name: name?,
+            email: email?,
+            external_id: external_id?,
+            locale: locale?,
+            metadata: metadata?.unwrap_or_default(),
+        })
+    }
+}
+
+/// A customer on the roll.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "Customer")]
+pub(super) struct CustomerBody {
+    id: Id,
+    name: String,
+    /// As its owner typed it.
+    email: Email,
+    /// Whether the owner proved the current address.
+    verified: bool,
+    verified_at: Option<Time>,
+    /// A new address that waits for its proof.
+    pending_email: Option<Email>,
+    external_id: Option<String>,
+    locale: Option<String>,
+    metadata: BTreeMap<String, String>,
+    created_at: Time,
+    updated_at: Time,
+    verification: VerificationBody,
+    /// Counts the changes of the customer's own fields and of `verified`, not the progress of mail.
+    version: u64,
+}
+
+/// Where the proof of the address stands.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "Verification")]
+struct VerificationBody {
+    state: VerificationState,
+    /// How often a server was offered the mail.
+    attempts: u32,
+    /// What the last attempt ended with, in the server's words, if it failed.
+    last_error: Option<String>,
+    next_attempt_at: Option<Time>,
+    sent_at: Option<Time>,
+    expires_at: Option<Time>,
+}
+
+/// How far the proof has come. Captured mail counts as `sent`.
+#[derive(Debug, Clone, Copy, Serialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+enum VerificationState {
+    None,
+    Queued,
+    Sent,
+    Deferred,
+    Failed,
+    Confirmed,
+    Expired,
+}
+
+impl From<ProofState> for VerificationState {
+    fn from(state: ProofState) -> Self {
+        match state {
+            ProofState::None => Self::None,
+            ProofState::Queued => Self::Queued,
+            ProofState::Sent => Self::Sent,
+            ProofState::Deferred => Self::Deferred,
+            ProofState::Failed => Self::Failed,
+            ProofState::Confirmed => Self::Confirmed,
+            ProofState::Expired => Self::Expired,
+        }
+    }
+}
+
+impl CustomerBody {
+    /// The customer as it is shown at a moment.
+    pub(super) fn at(customer: Customer, now: Timestamp) -> Self {
+        let proof = &customer.proof;
+        let verification = VerificationBody {
+            state: proof.state_at(now).into(),
+            attempts: proof.attempts,
+            last_error: proof.last_error.clone(),
+            next_attempt_at: proof.next_attempt_at.map(Time),
+            sent_at: proof.sent_at.map(Time),
+            expires_at: proof.expires_at.map(Time),
+        };
+        let Particulars { name, email, external_id, locale, metadata } = customer.particulars;
+        Self {
+            id: Id(customer.id.to_string()),
+            name: name.as_str().to_owned(),
+            email: Email(email.typed().to_owned()),
+            verified: customer.verified_at.is_some(),
+            verified_at: customer.verified_at.map(Time),
+            pending_email: customer.pending_email.map(|email| Email(email.typed().to_owned())),
+            external_id: external_id.map(|key| key.as_str().to_owned()),
+            locale: locale.map(|tag| tag.as_str().to_owned()),
+            metadata: metadata.entries().clone(),
+            created_at: Time(customer.created_at),
+            updated_at: Time(customer.updated_at),
+            verification,
+            version: customer.version,
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Registered {
+    /// On the roll; customer and mail are on the disk.
+    #[oai(status = 201)]
+    Created(
+        Answer<CustomerBody>,
+        /// Where the customer is.
+        #[oai(header = "Location")]
+        String,
+        /// The strong validator `"version.progress"`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Found {
+    /// The customer.
+    #[oai(status = 200)]
+    Customer(
+        Answer<CustomerBody>,
+        /// The strong validator `"version.progress"`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// The customer is as the caller knows it.
+    #[oai(status = 304)]
+    NotModified(
+        /// The strong validator `"version.progress"`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Requested {
+    /// The mail is queued.
+    #[oai(status = 202)]
+    Accepted,
+}
+
+pub(super) struct CustomersApi;
+
+#[OpenApi(prefix_path = "/api/customers", tag = "Tag::Customers")]
+impl CustomersApi {
+    /// Put a customer on the roll
+    ///
+    /// When the answer is 201, the customer and its verification mail are on the disk, through `kill -9` and power loss.
+    #[oai(path = "/", method = "post", operation_id = "register_customer")]
+    async fn register(
+        &self,
+        key: Key<CustomersWrite>,
+        registry: Data<&Arc<Registry>>,
+        body: Body<NewCustomer>,
+    ) -> Result<Registered, Failure> {
+        let command = RegisterCustomer { particulars: body.0, actor: key.caller.actor() };
+        let customer = registry.register_customer(command).await.map_err(|error| not_registered(error, &key.caller))?;
+        let now = customer.created_at;
+        let location = location(customer.id);
+        let etag = etag(&customer, now);
+        Ok(Registered::Created(Answer(CustomerBody::at(customer, now)), location, etag))
+    }
+
+    /// Look a customer up
+    #[oai(path = "/:id", method = "get", operation_id = "find_customer")]
+    async fn find(
+        &self,
+        _key: Key<CustomersRead>,
+        registry: Data<&Arc<Registry>>,
+        /// The customer's id.
+        id: Path<Id>,
+        /// Validators the caller knows; if the present one is among them the answer is 304.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Found, Failure> {
+        let id = CustomerId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
+        let customer = registry.find_customer(id).await?.ok_or_else(Failure::not_found)?;
+        let now = registry.clock.now();
+        let etag = etag(&customer, now);
+        if if_none_match.0.is_some_and(|known| is_among(&etag, &known)) {
+            return Ok(Found::NotModified(etag));
+        }
+        Ok(Found::Customer(Answer(CustomerBody::at(customer, now)), etag))
+    }
+
+    /// Send the verification mail again
+    ///
+    /// A mail that still waits is tried at once; otherwise a new one is queued. Links mailed before stay good until they
+    /// expire.
+    #[oai(path = "/:id/verification", method = "post", operation_id = "request_verification")]
+    async fn request_verification(
+        &self,
+        key: Key<CustomersWrite>,
+        registry: Data<&Arc<Registry>>,
+        /// The customer's id.
+        id: Path<Id>,
+    ) -> Result<Requested, Failure> {
+        let id = CustomerId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
+        registry.request_verification(id, key.caller.actor()).await.map_err(not_requested)?;
+        Ok(Requested::Accepted)
+    }
+}
+
+fn location(id: CustomerId) -> String {
+    format!("/api/customers/{id}")
+}
+
+fn etag(customer: &Customer, now: Timestamp) -> String {
+    format!("\"{}\"", customer.validator(now))
+}
+
+/// Weak comparison with each of a list, or `*` (RFC 9110, section 13.1.2).
+fn is_among(etag: &str, known: &str) -> bool {
+    known.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// A key that may read learns whose the address is.
+fn not_registered(error: RegisterError, caller: &Caller) -> Failure {
+    let taken = |code, field: &str, thing: &str, by: CustomerId| {
+        let failure = Failure::new(code, format!("The {thing} is on the roll already"));
+        if caller.may(Scope::CustomersRead) {
+            failure
+                .with_detail(field, format!("is on the roll already, as customer {by}"))
+                .with_header(header::LOCATION, &location(by))
+        } else {
+            failure.with_detail(field, "is on the roll already")
+        }
+    };
+    match error {
+        RegisterError::EmailTaken { by } => taken(Code::EmailTaken, "email", "e-mail address", by),
+        RegisterError::ExternalIdTaken { by } => taken(Code::ExternalIdTaken, "external_id", "external id", by),
+        RegisterError::Store(error) => error.into(),
+    }
+}
+
+fn not_requested(error: RequestVerificationError) -> Failure {
+    use RequestVerificationError as E;
+    match error {
+        E::NotFound => Failure::not_found(),
+        E::AlreadyVerified => Failure::new(Code::AlreadyVerified, "The address is verified already"),
+        E::TooSoon { wait } => {
+            Failure::new(Code::RateLimited, "A mail was asked for a moment ago; see the Retry-After header")
+                .retry_after(wait)
+        }
+        E::Store(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_among;
+
+    #[test]
+    fn validators_are_compared_one_by_one() {
+        for known in ["\"1.0\"", "W/\"1.0\"", "\"9.9\", \"1.0\"", "*", " \"1.0\" "] {
+            assert!(is_among("\"1.0\"", known), "{known}");
+        }
+        for known in ["", "1.0", "\"1\"", "\"1.00\"", "\"11.0\""] {
+            assert!(!is_among("\"1.0\"", known), "{known}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The outermost layer: every request gets an id, one line in the log and its count; every answer its headers; every
+//! failure, a panic included, its envelope.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use poem::{
+    Endpoint, IntoResponse, PathPattern, Request, Response,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+};
+use tracing::Instrument;
+
+use super::{
+    body::LargestBody,
+    cors::Cors,
+    failure::{self, Code, Failure},
+    pages,
+    routes::{Route, Routes},
+    server::Limits,
+};
+use crate::application::{Registry, ports::Clock};
+
+/// What is told of every answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// The route's template, such as `/api/customers/{id}`; `unknown` where there is none.
+    pub route: &'a str,
+    /// The method; `OTHER` for one that HTTP does not know.
+    pub method: &'static str,
+    /// The status.
+    pub status: u16,
+    /// From the end of the head to the answer.
+    pub duration: Duration,
+}
+
+/// Hears of every answer.
+pub type OnAnswer = Arc<dyn Fn(Answered<'_>) + Send + Sync>;
+
+pub(super) struct Edge<E> {
+    pub(super) inner: E,
+    pub(super) registry: Arc<Registry>,
+    pub(super) routes: Routes,
+    pub(super) cors: Cors,
+    pub(super) limits: Arc<Limits>,
+    pub(super) largest_body: usize,
+    pub(super) on_answer: OnAnswer,
+    pub(super) request_ids: RequestIds,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let clock = Arc::clone(&self.registry.clock);
+        let started = clock.monotonic();
+        let id = self.request_ids.next();
+        let span = tracing::info_span!("request", id);
+        let method = request.method().clone();
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        request.set_data(LargestBody(self.largest_body));
+        request.set_data(Arc::clone(&self.registry));
+        let (mut response, route) = self.answer(request, &method).instrument(span).await;
+        self.cors.finish(&mut response, origin.as_ref(), route, &method);
+        add_headers(response.headers_mut(), &id);
+        self.tell(clock.as_ref(), started, &id, &method, route, response.status());
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint<Output = Response>> Edge<E> {
+    async fn answer(&self, request: Request, method: &Method) -> (Response, Option<&Route>) {
+        if !self.limits.target_fits(request.uri()) {
+            return (target_too_long().into_response(), None);
+        }
+        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        match outcome {
+            Ok(Ok(response)) => {
+                let route = self.route(response.data::<PathPattern>());
+                (response, route)
+            }
+            Ok(Err(error)) => {
+                let route = self.route(error.data::<PathPattern>());
+                (refused(error, route, method), route)
+            }
+            // The panic hook has logged where; the caller learns nothing of it.
+            Err(_) => (Failure::internal().into_response(), None),
+        }
+    }
+
+    fn route(&self, pattern: Option<&PathPattern>) -> Option<&Route> {
+        self.routes.get(&pattern?.0)
+    }
+
+    fn tell(
+        &self,
+        clock: &dyn Clock,
+        started: Duration,
+        id: &str,
+        method: &Method,
+        route: Option<&Route>,
+        status: StatusCode,
+    ) {
+        let duration = clock.monotonic().saturating_sub(started);
+        let route = route.map_or("unknown", |route| route.template.as_str());
+        let method = known_method(method);
+        let status = status.as_u16();
+        let ms = duration.as_secs_f64() * 1000.0;
+        tracing::info!(target: "rollbook::access", id, method, route, status, ms = format_args!("{ms:.3}"));
+        (self.on_answer)(Answered { route, method, status, duration });
+    }
+}
+
+/// What poem or an operation refused; on the pages for people a page says so.
+fn refused(error: poem::Error, route: Option<&Route>, method: &Method) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    let Some(route) = route else { return failure::of_error(&error).into_response() };
+    if error.status() == StatusCode::METHOD_NOT_ALLOWED {
+        if *method == Method::OPTIONS {
+            return allowed(StatusCode::NO_CONTENT.into_response(), route);
+        }
+        let failure = failure::of_error(&error);
+        let response = if route.is_page { pages::of_failure(&failure) } else { failure.into_response() };
+        return allowed(response, route);
+    }
+    let failure = failure::of_error(&error);
+    if route.is_page { pages::of_failure(&failure) } else { failure.into_response() }
+}
+
+fn allowed(mut response: Response, route: &Route) -> Response {
+    if let Ok(allow) = HeaderValue::from_str(&route.allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+fn target_too_long() -> Failure {
+    let mut failure = Failure::new(Code::MalformedRequest, "The path and query are longer than is taken here");
+    failure.status = StatusCode::URI_TOO_LONG;
+    failure
+}
+
+/// The headers of every answer; what an answer says itself stays.
+fn add_headers(headers: &mut HeaderMap, id: &str) {
+    const COMMON: [(header::HeaderName, &str); 5] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in COMMON {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", id);
+    }
+}
+
+/// Methods as a label: a stranger must not be able to make up new ones.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "OTHER",
+    }
+}
+
+/// Ids of requests: a random start for each run of the program, then counted, scattered so that neighbours differ.
+pub(super) struct RequestIds {
+    start: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) const fn new(start: u64) -> Self {
+        Self { start, count: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        /// Odd, so that no two counts meet: 2^64 over the golden ratio.
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}", self.start.wrapping_add(count.wrapping_mul(STEP)))
+    }
+}

@@ -1,0 +1,101 @@
+//! The parameters of a query string, judged all at once like the fields of a body.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt::Display};
+
+use poem::Request;
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef},
+    types::{ParseFromParameter, ParseResult, Type},
+};
+
+use super::failure::{Detail, Failure};
+
+/// What a query string holds, and what was found wrong with it so far.
+pub(super) struct Parameters {
+    values: BTreeMap<String, String>,
+    details: Vec<Detail>,
+}
+
+impl Parameters {
+    pub(super) fn of(request: &Request) -> Self {
+        let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
+        let mut parameters = Self { values: BTreeMap::new(), details: Vec::new() };
+        for (name, value) in pairs {
+            if parameters.values.contains_key(&name) {
+                parameters.refuse(&name, "must not be given twice");
+            } else {
+                parameters.values.insert(name, value);
+            }
+        }
+        parameters
+    }
+
+    /// A parameter that may be left out.
+    pub(super) fn parse<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        let value = self.values.remove(name)?;
+        match parse(&value) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds that may be left out.
+    pub(super) fn whole(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
+        self.parse(name, |text| {
+            let number = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+            number
+                .filter(|number| (least..=most).contains(number))
+                .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+        })
+    }
+
+    /// Everything found wrong, parameters that nobody asked for included.
+    pub(super) fn done(mut self) -> Result<(), Failure> {
+        for name in std::mem::take(&mut self.values).into_keys() {
+            self.refuse(&name, "is not a known parameter");
+        }
+        if self.details.is_empty() { Ok(()) } else { Err(Failure::validation(self.details)) }
+    }
+
+    /// One detail a field: the first.
+    fn refuse(&mut self, field: &str, message: impl Into<String>) {
+        if !self.details.iter().any(|detail| detail.field == field) {
+            self.details.push(Detail { field: field.to_owned(), message: message.into() });
+        }
+    }
+}
+
+/// A whole number in the document; judged by [`Parameters::whole`], so parsing takes any text.
+#[derive(Debug)]
+pub(super) struct Whole;
+
+impl Type for Whole {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = i64;
+    type RawElementValueType = i64;
+
+    fn name() -> Cow<'static, str> {
+        "integer".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new("integer")))
+    }
+
+    fn as_raw_value(&self) -> Option<&i64> {
+        None
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a i64> + 'a> {
+        Box::new(std::iter::empty())
+    }
+}
+
+impl ParseFromParameter for Whole {
+    fn parse_from_parameter(_: &str) -> ParseResult<Self> {
+        Ok(Self)
+    }
+}

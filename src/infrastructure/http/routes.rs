@@ -1,0 +1,68 @@
+//! Which routes there are, by the pattern that poem matches: their template for people, their methods, their manners.
+
+use std::collections::{BTreeSet, HashMap};
+
+use poem::http::Method;
+use poem_openapi::OpenApi;
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Such as `/api/customers/{id}`.
+    pub(super) template: String,
+    /// What the `Allow` header says.
+    pub(super) allow: String,
+    /// Whether pages of listed origins may call it.
+    pub(super) is_cross_origin: bool,
+    /// Whether its failures are pages.
+    pub(super) is_page: bool,
+}
+
+/// The routes by poem's pattern, such as `/api/customers/:id`.
+#[derive(Debug, Default)]
+pub(super) struct Routes(HashMap<String, Route>);
+
+impl Routes {
+    /// The operations of an API; those in `cross_origin` may be called by pages of listed origins.
+    pub(super) fn with_api<A: OpenApi>(mut self, cross_origin: &[&str]) -> Self {
+        for path in A::meta().into_iter().flat_map(|api| api.paths) {
+            let methods = path.operations.iter().map(|operation| operation.method.clone());
+            let pattern = path.path.replace('{', ":").replace('}', "");
+            let is_cross_origin = cross_origin.contains(&path.path.as_str());
+            self = self.add(&pattern, &path.path, methods, is_cross_origin, false);
+        }
+        self
+    }
+
+    /// A route for people.
+    pub(super) fn with_page(self, path: &str, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.add(path, path, methods, false, true)
+    }
+
+    /// A route for machines that is no operation of the API.
+    pub(super) fn with_plain(self, path: &str) -> Self {
+        self.add(path, path, [Method::GET], false, false)
+    }
+
+    pub(super) fn get(&self, pattern: &str) -> Option<&Route> {
+        self.0.get(pattern)
+    }
+
+    fn add(
+        mut self,
+        pattern: &str,
+        template: &str,
+        methods: impl IntoIterator<Item = Method>,
+        is_cross_origin: bool,
+        is_page: bool,
+    ) -> Self {
+        let mut names: BTreeSet<String> = methods.into_iter().map(|method| method.to_string()).collect();
+        if names.contains("GET") {
+            names.insert("HEAD".to_owned());
+        }
+        names.insert("OPTIONS".to_owned());
+        let allow = names.into_iter().collect::<Vec<_>>().join(", ");
+        self.0.insert(pattern.to_owned(), Route { template: template.to_owned(), allow, is_cross_origin, is_page });
+        self
+    }
+}
