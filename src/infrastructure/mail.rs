@@ -3,3 +3,4 @@
 mod mime;
 pub mod sender;
 pub mod smtp;
+pub mod words;
