@@ -17,7 +17,10 @@ use crate::{
     infrastructure::{
         config::{BaseUrl, Config},
         data_folder::{DataFolder, FolderLock},
-        http::{self, Web, server::{self, Limits, descriptors}},
+        http::{
+            self, Web,
+            server::{self, Limits, descriptors},
+        },
         mail::{capture::CaptureMailer, words::VerificationWords},
         sqlite::{Commit, SqliteStore, StoreSettings, connection, migrations},
         system::{SystemClock, SystemEntropy},
@@ -75,7 +78,8 @@ impl App {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
         let mailer = mailer::of(config)?;
         let parts = Parts::open(config, &folder, address, Arc::clone(&mailer) as _, world).await?;
         parts.store.release_claims().await?;
@@ -115,12 +119,8 @@ impl App {
     /// Serves and delivers until `stop`, then finishes what was taken: requests first, then the mails under way.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (running, stopping) = watch::channel(());
-        let workers = tokio::spawn(worker::run(
-            self.registry.clone(),
-            self.mail_sessions,
-            Arc::clone(&self.bell),
-            stopping,
-        ));
+        let workers =
+            tokio::spawn(worker::run(self.registry.clone(), self.mail_sessions, Arc::clone(&self.bell), stopping));
         let drain = self.web.limits.drain;
         let mailer = Arc::clone(&self.mailer);
         self.serve(stop).await;
@@ -187,8 +187,8 @@ fn migrate_folder(folder: &DataFolder, config: &Config, world: &World) -> Result
     let stamp = world.clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let migrated = migrations::migrate(&mut db, &folder.backups(), &stamp)?;
     if migrated.from != migrated.to {
-        let snapshot = migrated.snapshot.as_deref().map(std::path::Path::display);
-        tracing::info!(from = migrated.from, to = migrated.to, ?snapshot, "the schema is up to date");
+        let snapshot = migrated.snapshot.as_deref().map(|path| tracing::field::display(path.display()));
+        tracing::info!(from = migrated.from, to = migrated.to, snapshot, "the schema is up to date");
     }
     Ok(migrated)
 }
@@ -309,7 +309,10 @@ fn limits(config: &Config) -> Limits {
         head_size: limits.max_head_bytes,
         head_fields: limits.max_head_fields,
         target_size: limits.max_target_bytes,
-        connections: descriptors::connection_cap(limits.max_connections, descriptors::raise_for(limits.max_connections)),
+        connections: descriptors::connection_cap(
+            limits.max_connections,
+            descriptors::raise_for(limits.max_connections),
+        ),
         discard_size: u64::try_from(limits.discard_bytes).unwrap_or(u64::MAX),
         discard_time: limits.discard_timeout,
         drain: config.http.shutdown_timeout,

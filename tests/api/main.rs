@@ -8,5 +8,7 @@
 )]
 
 mod connections;
+mod harness;
+mod main_job;
 mod smtp;
 mod smtp_peer;
