@@ -2,6 +2,8 @@
 
 pub mod capture;
 mod mime;
+mod network;
 pub mod sender;
 pub mod smtp;
+pub mod tls;
 pub mod words;
