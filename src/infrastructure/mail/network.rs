@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     net::{TcpStream, lookup_host},
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::tls;
@@ -29,6 +29,16 @@ pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<
         }
     }
     Err(fault)
+}
+
+/// Waits for a step until the attempt's end.
+pub(super) async fn by<T>(
+    ends: Instant,
+    stage: Stage,
+    step: impl Future<Output = io::Result<T>>,
+) -> Result<T, SendFault> {
+    let outcome = timeout_at(ends, step).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    outcome.map_err(|error| fault_of(stage, &error))
 }
 
 /// A fault of the connection itself.
