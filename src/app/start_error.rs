@@ -8,7 +8,7 @@ use crate::{
     application::ports::StoreError,
     infrastructure::{
         data_folder::FolderError,
-        mail::{sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
+        mail::{http_api::HttpApiSetupError, sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
         sqlite::{OpenError, migrations::MigrateError},
     },
 };
@@ -37,6 +37,9 @@ pub enum StartError {
     /// The mail relay's settings.
     #[error("mail: {0}")]
     Smtp(#[from] SmtpSetupError),
+    /// The e-mail API's settings.
+    #[error("mail: {0}")]
+    HttpApi(#[from] HttpApiSetupError),
     /// Settings that do not go together.
     #[error("{0}")]
     Settings(String),
@@ -62,7 +65,7 @@ impl StartError {
             Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. }) => 3,
             Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => of_sqlite(error),
             Self::Migrate(MigrateError::Failed(_) | MigrateError::NoSnapshot { .. }) => 5,
-            Self::Sender(_) | Self::Smtp(_) | Self::Settings(_) => 2,
+            Self::Sender(_) | Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
             Self::Folder(FolderError::Io { .. })
             | Self::Open(OpenError::Setting { .. } | OpenError::TooOld(_) | OpenError::Threads(_))
             | Self::Store(_)

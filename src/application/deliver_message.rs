@@ -61,7 +61,7 @@ impl Registry {
         let now = self.clock.now();
         let (outcome, delivery) = match sent {
             Ok(()) => self.accepted(now),
-            Err(fault) if fault.is_the_relays() => self.relay_failed(fault, now),
+            Err(fault) if self.is_the_relays(&fault) => self.relay_failed(fault, now),
             Err(fault) => self.refused(message, fault, now),
         };
         let event = event_of(message, &outcome, now);
@@ -75,6 +75,12 @@ impl Registry {
         let sent = self.mailer.send(&self.composer.compose(message, &token)?).await;
         // Who refuses a mail may well quote it, and faults are kept and shown.
         sent.map_err(|fault| fault.without(&token))
+    }
+
+    /// Whether a fault says nothing about its message: the relay's own, or one more refusal of words that the relay
+    /// refuses whatever the message.
+    fn is_the_relays(&self, fault: &SendFault) -> bool {
+        fault.is_the_relays() || (fault.refuses_content() && self.with_relay(|relay| relay.doubts_our_words()))
     }
 
     fn accepted(&self, now: Timestamp) -> (Outcome, Delivery) {

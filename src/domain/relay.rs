@@ -36,6 +36,12 @@ impl RelayHealth {
         self.down.is_none()
     }
 
+    /// Whether it has refused so many messages for their content in a row that the content, not a message, is at fault.
+    #[must_use]
+    pub const fn doubts_our_words(&self) -> bool {
+        self.content_refusals >= MOST_CONTENT_REFUSALS
+    }
+
     /// Whether a message may be tried now; a relay at fault lets one through for each pause.
     ///
     /// # Errors
@@ -88,7 +94,7 @@ impl RelayHealth {
     /// treated as failing, so that they do not end message by message.
     pub fn refused_content(&mut self, now: Timestamp) {
         self.content_refusals += 1;
-        if self.content_refusals >= MOST_CONTENT_REFUSALS {
+        if self.doubts_our_words() {
             self.failed(now);
         } else {
             self.down = None;
@@ -161,7 +167,9 @@ mod tests {
         relay.refused_content(at(0));
         assert!(relay.is_up());
         relay.refused_content(at(0));
-        assert!(!relay.is_up());
+        assert!(!relay.is_up() && relay.doubts_our_words());
+        relay.answered();
+        assert!(relay.is_up() && !relay.doubts_our_words());
     }
 
     #[test]
