@@ -28,6 +28,8 @@ pub struct Rollbook {
     /// An admin's key.
     pub key: String,
     pub url: String,
+    /// Where health and metrics are, if elsewhere.
+    pub admin_url: Option<String>,
     folder: Option<TempDir>,
     settings: Vec<(String, String)>,
     world: World,
@@ -59,12 +61,25 @@ impl Rollbook {
     async fn run_in(folder: TempDir, settings: Vec<(String, String)>, world: World, clock: HeldClock) -> Self {
         let app = App::start(&config(&folder, &settings), world.clone()).await.unwrap();
         let url = format!("http://{}", app.address().unwrap());
+        let admin_url = app.admin_address().map(|address| format!("http://{address}"));
         let registry = app.registry().clone();
         let key = key_of(&registry, &[Scope::Admin]).await;
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(app.serve(async { stopped.await.unwrap_or(()) }));
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { clock, registry, key, url, folder: Some(folder), settings, world, client, stop: Some(stop), running }
+        Self {
+            clock,
+            registry,
+            key,
+            url,
+            admin_url,
+            folder: Some(folder),
+            settings,
+            world,
+            client,
+            stop: Some(stop),
+            running,
+        }
     }
 
     /// Stops and starts again in the same folder, at the same held time.
@@ -94,6 +109,10 @@ impl Rollbook {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, Some(&self.key), &[], None).await
+    }
+
+    pub async fn without_key(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[], None).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {

@@ -10,6 +10,7 @@
 mod api_peer;
 mod connections;
 mod harness;
+mod health;
 mod http_api;
 mod main_job;
 mod smtp;
