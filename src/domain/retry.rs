@@ -73,6 +73,7 @@ enum Finality {
 }
 
 /// How much a refusal says about the message: the table of stages of Postfix's manners, in four lines.
+#[expect(clippy::match_same_arms, reason = "a table reads by its lines")]
 fn finality(fault: &SendFault) -> Finality {
     match (fault.stage, fault.code) {
         (Stage::Build, _) => Finality::Final,

@@ -2,6 +2,11 @@
 //! bounds what a server sends; so its commands are given one by one here, each under a deadline, over a stream of our
 //! own. Its connection pool and its log stay off: the one reuses half-used connections, the other writes passwords.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the deadlines of sessions run on tokio's clock, which paces their waiting"
+)]
+
 mod fault;
 mod kept;
 mod pace;
