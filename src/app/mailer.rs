@@ -39,7 +39,9 @@ impl Closing for CaptureMailer {
 pub(super) fn of(config: &Config) -> Result<Arc<dyn Closing>, StartError> {
     match config.delivery().map_err(StartError::Settings)? {
         Delivery::Capture => Ok(Arc::new(CaptureMailer)),
-        Delivery::Smtp { relay, from } => Ok(Arc::new(SmtpMailer::new(smtp_relay(config, relay, Sender::parse(from)?))?)),
+        Delivery::Smtp { relay, from } => {
+            Ok(Arc::new(SmtpMailer::new(smtp_relay(config, relay, Sender::parse(from)?))?))
+        }
         Delivery::Http { .. } => Err(StartError::Settings("mail_transport http is not in this version".to_owned())),
     }
 }

@@ -1,6 +1,6 @@
 //! What the operator hears: the log, the panic hook and the metrics.
 
-use std::panic;
+use std::{io::IsTerminal, panic};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -26,7 +26,10 @@ pub fn start_log(filter: &str, form: Form) -> Result<(), Box<dyn std::error::Err
     let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))?;
     let registry = tracing_subscriber::registry().with(filter);
     match form {
-        Form::Pretty => registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()?,
+        Form::Pretty => {
+            let colours = std::io::stderr().is_terminal();
+            registry.with(fmt::layer().with_ansi(colours).with_writer(std::io::stderr)).try_init()?;
+        }
         Form::Json => {
             registry
                 .with(fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr))

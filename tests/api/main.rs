@@ -9,5 +9,7 @@
 )]
 
 mod connections;
+mod harness;
+mod main_job;
 mod smtp;
 mod smtp_peer;

@@ -56,15 +56,7 @@ impl Config {
                  links in mail are made from it"
             )
         });
-        let (lease, session) = (self.mail.lease, self.smtp.session_timeout);
-        let sent_twice = (self.mail.transport == MailTransport::Smtp && lease <= session).then(|| {
-            let [lease, session] = [lease, session].map(humantime::format_duration);
-            format!(
-                "ROLLBOOK_MAIL_LEASE ({lease}) must be longer than ROLLBOOK_SMTP_SESSION_TIMEOUT ({session}): \
-                 a mail claimed again while it is on its way is sent twice"
-            )
-        });
-        [no_links, sent_twice, self.delivery().err()].into_iter().flatten().collect()
+        [no_links, self.delivery().err()].into_iter().flatten().collect()
     }
 
     /// What works and is probably not meant.

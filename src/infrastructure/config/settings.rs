@@ -138,7 +138,7 @@ settings! {
         mail_backoff => backoff: Vec<Duration> = "30s,2m,5m,15m,30m,1h,2h,4h" as List(Span(MILLISECOND..=DAY), 1..=32);
         /// How long a mail is tried before it counts as failed.
         mail_give_up => give_up: Duration = "5d" as Span(MILLISECOND..=MONTH);
-        /// How long a claim on a mail holds if the program dies; longer than `smtp_session_timeout`.
+        /// How long a claim on a mail holds; a session with the relay is cut at three quarters of it.
         mail_lease => lease: Duration = "20m" as Span(MILLISECOND..=DAY);
         /// How often a faulty relay is probed.
         mail_probe => probe: Duration = "30s" as Span(MILLISECOND..=HOUR);

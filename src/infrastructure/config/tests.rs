@@ -297,21 +297,6 @@ fn a_way_of_sending_has_all_it_needs_or_nothing_starts() {
 }
 
 #[test]
-fn a_lease_outlasts_the_longest_session() {
-    let smtp = [
-        ("ROLLBOOK_MAIL_TRANSPORT", "smtp"),
-        ("ROLLBOOK_SMTP_URL", "smtp://localhost:2525"),
-        ("ROLLBOOK_MAIL_FROM", "hello@acme.example"),
-        ("ROLLBOOK_SMTP_SESSION_TIMEOUT", "10s"),
-    ];
-    for (lease, is_long_enough) in [("9s", false), ("10s", false), ("11s", true)] {
-        let loaded = Config::load(&environment(&[&smtp[..], &[("ROLLBOOK_MAIL_LEASE", lease)]].concat()));
-        assert_eq!(loaded.is_ok(), is_long_enough, "{lease}");
-    }
-    assert!(Config::load(&environment(&[("ROLLBOOK_MAIL_LEASE", "1s")])).is_ok(), "captured mail has no session");
-}
-
-#[test]
 fn every_bad_value_is_refused_with_one_line_that_says_what_is_expected() {
     for (key, bad, expected) in [
         (

@@ -28,7 +28,7 @@ pub(super) fn service() -> OpenApiService<Apis, ()> {
 
 /// The whole document.
 #[must_use]
-pub fn document() -> Value {
+pub(super) fn document() -> Value {
     let raw = service().spec();
     let mut document: Value = serde_json::from_str(&raw).unwrap_or_default();
     // poem-openapi writes 3.0.0 and nothing that a later 3.0 does not know.

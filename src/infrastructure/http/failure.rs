@@ -89,7 +89,7 @@ pub struct Detail {
 /// What every failure looks like.
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "Error")]
-pub struct Envelope {
+pub(super) struct Envelope {
     /// What went wrong, in one word that a program can tell apart.
     pub code: String,
     /// The same for people.

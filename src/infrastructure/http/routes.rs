@@ -27,9 +27,9 @@ impl Routes {
     pub(super) fn with_api<A: OpenApi>(mut self, cross_origin: &[&str]) -> Self {
         for path in A::meta().into_iter().flat_map(|api| api.paths) {
             let methods = path.operations.iter().map(|operation| operation.method.clone());
-            let pattern = path.path.replace('{', ":").replace('}', "");
-            let is_cross_origin = cross_origin.contains(&path.path.as_str());
-            self = self.add(&pattern, &path.path, methods, is_cross_origin, false);
+            let (pattern, template) = pattern_and_template(&path.path);
+            let is_cross_origin = cross_origin.contains(&template.as_str());
+            self = self.add(&pattern, &template, methods, is_cross_origin, false);
         }
         self
     }
@@ -64,5 +64,35 @@ impl Routes {
         let allow = names.into_iter().collect::<Vec<_>>().join(", ");
         self.0.insert(pattern.to_owned(), Route { template: template.to_owned(), allow, is_cross_origin, is_page });
         self
+    }
+}
+
+/// poem-openapi numbers the parameters of a path for poem (`/api/customers/:param0`); people read `{id}`.
+fn pattern_and_template(path: &str) -> (String, String) {
+    let (mut pattern, mut template, mut parameters) = (Vec::new(), Vec::new(), 0);
+    for segment in path.split('/') {
+        let name =
+            segment.strip_prefix(':').or_else(|| segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')));
+        if let Some(name) = name {
+            pattern.push(format!(":param{parameters}"));
+            template.push(format!("{{{name}}}"));
+            parameters += 1;
+        } else {
+            pattern.push(segment.to_owned());
+            template.push(segment.to_owned());
+        }
+    }
+    (pattern.join("/"), template.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern_and_template;
+
+    #[test]
+    fn a_path_of_the_document_is_matched_by_its_numbered_parameters() {
+        let both = ("/a/:param0/b/:param1".to_owned(), "/a/{id}/b/{other}".to_owned());
+        assert_eq!(pattern_and_template("/a/:id/b/:other"), both);
+        assert_eq!(pattern_and_template("/a/{id}/b/{other}"), both);
     }
 }

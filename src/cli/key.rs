@@ -1,0 +1,115 @@
+//! `rollbook key create|list|revoke`: who may call the API.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Failed, print, small_runtime};
+use crate::{
+    app,
+    application::Registry,
+    domain::api_key::{ApiKey, KeyId, KeyName, Scope},
+    infrastructure::config::Config,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a key and print it, once: it is kept nowhere
+    Create(Create),
+    /// List the keys, without their secrets
+    List {
+        /// For machines: a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a key for good; a running server refuses it within a second
+    Revoke {
+        /// The key's id: the part between the underscores
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// What the key is for, in words
+    #[arg(long, value_parser = key_name)]
+    name: KeyName,
+    /// What it may do: customers:read, customers:write, mail:read, mail:write or admin; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scope, value_delimiter = ',')]
+    scopes: Vec<Scope>,
+}
+
+fn key_name(text: &str) -> Result<KeyName, &'static str> {
+    KeyName::parse(text)
+}
+
+fn key_id(text: &str) -> Result<KeyId, &'static str> {
+    KeyId::parse(text).ok_or("must be 16 hexadecimal digits, as `rollbook key list` shows them")
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::parse(text).ok_or_else(|| format!("must be one of {}", Scope::ALL.map(Scope::as_str).join(", ")))
+}
+
+pub(super) fn run(config: &Config, verb: Verb) -> Result<(), Failed> {
+    small_runtime()?.block_on(async {
+        let registry = app::staff_registry(config).await?;
+        match verb {
+            Verb::Create(create) => make(&registry, create).await,
+            Verb::List { json } => list(&registry, json).await,
+            Verb::Revoke { id } => revoke(&registry, id).await,
+        }
+    })
+}
+
+async fn make(registry: &Registry, create: Create) -> Result<(), Failed> {
+    let mut scopes = create.scopes;
+    scopes.sort_unstable();
+    scopes.dedup();
+    let (key, secret) = registry.create_key(create.name, scopes).await?;
+    eprintln!("rollbook: key {} ({}) is made; this is the only time it is shown:", key.id, words(&key));
+    print(&format!("{}\n", secret.expose()))
+}
+
+async fn list(registry: &Registry, json: bool) -> Result<(), Failed> {
+    let now = registry.clock.now();
+    let keys = registry.list_keys().await?;
+    if json {
+        let keys: Vec<Value> = keys.iter().map(object).collect();
+        return print(&format!("{:#}\n", Value::Array(keys)));
+    }
+    if keys.is_empty() {
+        eprintln!("rollbook: there are no keys; rollbook key create --name NAME --scope SCOPE makes one");
+    }
+    let line = |key: &ApiKey| {
+        let state = if key.counts(now) { "counts" } else { "revoked" };
+        format!("{}  {state:<7}  {:.0}  {}  {}\n", key.id, key.created_at, key.name.as_str(), words(key))
+    };
+    print(&keys.iter().map(line).collect::<String>())
+}
+
+async fn revoke(registry: &Registry, id: KeyId) -> Result<(), Failed> {
+    if registry.revoke_key(id).await? {
+        eprintln!("rollbook: key {id} is revoked");
+        Ok(())
+    } else {
+        Err(Failed { code: 1, message: format!("there is no key {id}; rollbook key list shows them") })
+    }
+}
+
+fn words(key: &ApiKey) -> String {
+    key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(",")
+}
+
+fn object(key: &ApiKey) -> Value {
+    let time = |time: Option<jiff::Timestamp>| time.map(|time| format!("{time:.6}"));
+    json!({
+        "id": key.id.to_string(),
+        "name": key.name.as_str(),
+        "scopes": key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+        "created_at": time(Some(key.created_at)),
+        "expires_at": time(key.expires_at),
+        "revoked_at": time(key.revoked_at),
+        "last_used_at": time(key.last_used_at),
+    })
+}
