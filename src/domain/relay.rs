@@ -19,6 +19,8 @@ pub struct RelayHealth {
 struct Down {
     pause: SignedDuration,
     next_probe: Timestamp,
+    /// Whether a message is out to probe.
+    probing: bool,
 }
 
 impl RelayHealth {
@@ -47,6 +49,7 @@ impl RelayHealth {
             }
             Some(down) => {
                 down.next_probe = later(now, down.pause);
+                down.probing = true;
                 Ok(())
             }
         }
@@ -56,17 +59,22 @@ impl RelayHealth {
     pub fn unused(&mut self, now: Timestamp) {
         if let Some(down) = &mut self.down {
             down.next_probe = now;
+            down.probing = false;
         }
     }
 
-    /// The relay failed; returns when it is probed next.
+    /// The relay failed; returns when it is probed next. Only a probe makes the pause longer: messages that were under
+    /// way together when the relay went away are one failure.
     pub fn failed(&mut self, now: Timestamp) -> Timestamp {
+        if let Some(down) = self.down.as_ref().filter(|down| !down.probing) {
+            return down.next_probe;
+        }
         let pause = self
             .down
             .as_ref()
             .map_or(self.probe_pause, |down| (down.pause * 2).min(self.probe_pause * MOST_PROBE_FACTOR));
         let next_probe = later(now, pause);
-        self.down = Some(Down { pause, next_probe });
+        self.down = Some(Down { pause, next_probe, probing: false });
         next_probe
     }
 
@@ -115,9 +123,17 @@ mod tests {
         assert_eq!(relay.failed(at(31)), at(91));
         let mut now = 91;
         for _ in 0..20 {
+            relay.admit(at(now)).unwrap();
             now = relay.failed(at(now)).as_second();
         }
+        relay.admit(at(now)).unwrap();
         assert_eq!(relay.failed(at(now)).as_second() - now, 300);
+    }
+
+    #[test]
+    fn messages_that_fail_together_are_one_failure() {
+        let mut relay = relay();
+        assert_eq!([0, 1, 2, 3].map(|second| relay.failed(at(second))), [at(30); 4]);
     }
 
     #[test]
