@@ -72,7 +72,9 @@ impl Registry {
 
     async fn send(&self, message: &Message) -> Result<(), SendFault> {
         let token = self.mac_key.token(message.verification.id, &message.verification.email);
-        self.mailer.send(&self.composer.compose(message, &token)?).await
+        let sent = self.mailer.send(&self.composer.compose(message, &token)?).await;
+        // Who refuses a mail may well quote it, and faults are kept and shown.
+        sent.map_err(|fault| fault.without(&token))
     }
 
     fn accepted(&self, now: Timestamp) -> (Outcome, Delivery) {
@@ -89,9 +91,7 @@ impl Registry {
 
     fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
         match fault.stage {
-            Stage::Data | Stage::FinalDot if fault.code.is_some_and(|code| code >= 500) => {
-                self.with_relay(|relay| relay.refused_content(now));
-            }
+            _ if fault.refuses_content() => self.with_relay(|relay| relay.refused_content(now)),
             Stage::Build => self.give_back_probe(now),
             _ => self.with_relay(crate::domain::relay::RelayHealth::answered),
         }

@@ -8,8 +8,10 @@
     reason = "what a test stands on either holds or ends the test; the lints excuse #[test] functions only"
 )]
 
+mod api_peer;
 mod connections;
 mod harness;
+mod http_api;
 mod main_job;
 mod smtp;
 mod smtp_peer;

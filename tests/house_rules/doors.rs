@@ -29,8 +29,9 @@ const APPLICATION_CRATES: [&str; 1] = ["async_trait"];
 const REACHING_OUT: [&str; 7] = ["env", "fs", "io", "net", "os", "process", "thread"];
 
 /// The frameworks, and behind which doors they stay.
-const DOORS: [(&[&str], &[&str]); 7] = [
-    (&["poem", "poem_openapi", "hyper", "hyper_util", "http_body_util"], &["infrastructure/http"]),
+const DOORS: [(&[&str], &[&str]); 8] = [
+    (&["poem", "poem_openapi"], &["infrastructure/http"]),
+    (&["hyper", "hyper_util", "http_body_util"], &["infrastructure/http", "infrastructure/mail"]),
     (&["rusqlite", "r2d2", "r2d2_sqlite", "refinery"], &["infrastructure/sqlite"]),
     (&["lettre", "tokio_rustls", "rustls_platform_verifier"], &["infrastructure/mail"]),
     (&["minijinja"], &["infrastructure/mail", "infrastructure/http"]),
@@ -154,7 +155,8 @@ fn a_framework_in_anothers_room_is_found() {
         ("src/app.rs", "use poem::Route;", "poem", "infrastructure/http"),
         ("src/cli/key.rs", "fn f(db: &rusqlite::Connection) {}", "rusqlite", "infrastructure/sqlite"),
         ("src/infrastructure/http.rs", "use lettre::Address;", "lettre", "infrastructure/mail"),
-        ("src/infrastructure/httpd.rs", "use hyper::Request;", "hyper", "infrastructure/http"),
+        ("src/infrastructure/httpd.rs", "use poem::Request;", "poem", "infrastructure/http"),
+        ("src/app.rs", "use hyper::Uri;", "hyper", "infrastructure/http and infrastructure/mail"),
         ("src/infrastructure/config/flags.rs", "use clap::Parser;", "clap", "cli"),
         (
             "src/infrastructure/worker.rs",
