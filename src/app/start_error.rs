@@ -2,14 +2,12 @@
 
 use std::{io, net::SocketAddr};
 
-use rusqlite::ErrorCode;
-
 use crate::{
     application::ports::StoreError,
     infrastructure::{
         data_folder::FolderError,
         mail::{http_api::HttpApiSetupError, sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
-        sqlite::{OpenError, migrations::MigrateError},
+        sqlite::{self, Obstacle, OpenError, migrations::MigrateError},
     },
 };
 
@@ -63,7 +61,9 @@ impl StartError {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
             Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. }) => 3,
-            Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => of_sqlite(error),
+            Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => {
+                of_obstacle(sqlite::obstacle(error))
+            }
             Self::Migrate(MigrateError::Failed(_) | MigrateError::NoSnapshot { .. }) => 5,
             Self::Sender(_) | Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
             Self::Folder(FolderError::Io { .. })
@@ -75,10 +75,10 @@ impl StartError {
     }
 }
 
-fn of_sqlite(error: &rusqlite::Error) -> u8 {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => 3,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => 4,
-        _ => 1,
+const fn of_obstacle(obstacle: Obstacle) -> u8 {
+    match obstacle {
+        Obstacle::Damaged => 3,
+        Obstacle::Locked => 4,
+        Obstacle::Other => 1,
     }
 }

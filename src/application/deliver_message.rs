@@ -111,7 +111,7 @@ impl Registry {
 
     /// Writes down the outcomes that are still owed, oldest first; one that fails stays owed.
     async fn settle_what_is_owed(&self) -> Result<(), StoreError> {
-        while let Some(settlement) = self.owed(|owed| owed.pop()) {
+        while let Some(settlement) = self.owed(Vec::pop) {
             if let Err(error) = self.outbox.settle(&settlement).await {
                 self.owed(|owed| owed.push(settlement));
                 return Err(error);

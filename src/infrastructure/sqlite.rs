@@ -22,6 +22,7 @@ mod verifications;
 mod writer;
 
 pub use connection::OpenError;
+pub use errors::{Obstacle, obstacle};
 use readers::Readers;
 pub use writer::Commit;
 use writer::Writer;

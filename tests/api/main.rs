@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     reason = "what a test stands on either holds or ends the test; the lints excuse #[test] functions only"
 )]
 

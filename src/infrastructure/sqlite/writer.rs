@@ -151,7 +151,7 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
         }
         let committed = committed.map(|_| ()).map_err(Arc::new);
         for command in group {
-            command.answer(committed.as_ref().map(|()| ()).map_err(breakdown));
+            command.answer(committed.as_ref().copied().map_err(breakdown));
         }
     }
     if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
