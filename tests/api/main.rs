@@ -10,9 +10,14 @@
 
 mod api_peer;
 mod connections;
+mod customers;
+mod document;
+mod errors;
 mod harness;
+mod headers;
 mod health;
 mod http_api;
+mod keys;
 mod main_job;
 mod smtp;
 mod smtp_peer;
