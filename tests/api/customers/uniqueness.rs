@@ -64,7 +64,9 @@ async fn only_a_key_that_may_read_learns_who_has_an_address_or_an_external_id() 
 #[tokio::test]
 async fn external_ids_are_told_apart_by_every_character_and_none_is_not_one() {
     let rollbook = Rollbook::start().await;
-    for (n, external_id) in [json!("crm-1"), json!("CRM-1"), json!("crm-1 "), json!(null), json!(null)].iter().enumerate() {
+    for (n, external_id) in
+        [json!("crm-1"), json!("CRM-1"), json!("crm-1 "), json!(null), json!(null)].iter().enumerate()
+    {
         let body = json!({ "name": "Ada", "email": format!("a{n}@example.org"), "external_id": external_id });
         assert_eq!(rollbook.post("/api/customers", &body).await.status, 201, "{body}");
     }

@@ -36,7 +36,8 @@ fn rows_of(db: &Connection, table: &str) -> Vec<String> {
     let mut rows = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
     let columns = rows.column_count();
     let row = |row: &rusqlite::Row<'_>| {
-        let values: Result<Vec<_>, _> = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect();
+        let values: Result<Vec<_>, _> =
+            (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect();
         Ok(format!("{:?}", values?))
     };
     rows.query_map([], row).unwrap().map(Result::unwrap).collect()
