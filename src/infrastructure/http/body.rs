@@ -75,7 +75,8 @@ fn is_json(content_type: &str) -> bool {
 
 /// Reads a whole body, refusing it as soon as its size is known to be too large.
 pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<bytes::Bytes, Failure> {
-    if request.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    if codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Failure::new(Code::UnsupportedMediaType, "Send the body without Content-Encoding"));
     }
     let LargestBody(limit) = *request.data::<LargestBody>().ok_or_else(Failure::internal)?;
