@@ -149,6 +149,12 @@ impl Rollbook {
         answer
     }
 
+    /// The same world, asked at another address.
+    pub fn at(mut self, url: String) -> Self {
+        self.url = url;
+        self
+    }
+
     /// A connection of its own, over which a test says exactly what it wants to.
     pub async fn visit(&self) -> RawClient {
         let address = self.url.strip_prefix("http://").unwrap();
