@@ -171,3 +171,18 @@ fn say_null(schema: &mut Value) {
     }
     set(schema, "required", json!(all));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_makes_a_promise_and_every_promise_is_an_operations() {
+        let mut operations = Vec::new();
+        each_operation(&mut document(), |operation| operations.push(operation["operationId"].clone()));
+        let mut promises: Vec<Value> = PROMISES.iter().map(|promise| json!(promise.operation)).collect();
+        operations.sort_by_key(Value::to_string);
+        promises.sort_by_key(Value::to_string);
+        assert_eq!(operations, promises);
+    }
+}

@@ -38,7 +38,7 @@ async fn registrations_that_wait_together_are_committed_together() {
     let after = commits_and_commands(&rollbook).await;
     assert_eq!(after.1 - before.1, MANY);
     assert!(after.0 - before.0 < MANY / 2, "{} commits", after.0 - before.0);
-    assert_eq!(rollbook.count("customers"), MANY as usize);
+    assert_eq!(rollbook.count("customers"), answers.len());
 }
 
 #[tokio::test]
@@ -47,7 +47,9 @@ async fn one_of_many_with_the_same_address_gets_on_the_roll() {
     let body = json!({ "name": "Ada", "email": "ada@example.org" });
     let answers = futures_util::future::join_all((0..16).map(|_| rollbook.post("/api/customers", &body))).await;
     let mut statuses = BTreeMap::<u16, usize>::new();
-    answers.iter().for_each(|answer| *statuses.entry(answer.status).or_default() += 1);
+    for answer in &answers {
+        *statuses.entry(answer.status).or_default() += 1;
+    }
     assert_eq!(statuses, BTreeMap::from([(201, 1), (409, 15)]));
     assert_eq!(rollbook.count("customers"), 1);
 }

@@ -1,6 +1,6 @@
 //! Paths that lead nowhere, and methods that a path does not know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 
@@ -12,7 +12,7 @@ const PLAIN: [&str; 7] =
 
 /// Every path with the methods it knows, as `Allow` says them.
 fn routes() -> Vec<(String, String)> {
-    let mut routes = std::collections::BTreeMap::<String, BTreeSet<String>>::new();
+    let mut routes = BTreeMap::<String, BTreeSet<String>>::new();
     let mut know = |path: &str, method: &str| {
         let methods = routes.entry(path.to_owned()).or_default();
         methods.insert("OPTIONS".to_owned());
@@ -22,8 +22,12 @@ fn routes() -> Vec<(String, String)> {
         }
     };
     operations().for_each(|operation| know(&operation.path(), operation.method.as_str()));
-    PLAIN.into_iter().for_each(|path| know(path, "GET"));
-    ["GET", "POST"].into_iter().for_each(|method| know("/verify", method));
+    for path in PLAIN {
+        know(path, "GET");
+    }
+    for method in ["GET", "POST"] {
+        know("/verify", method);
+    }
     routes.into_iter().map(|(path, methods)| (path, methods.into_iter().collect::<Vec<_>>().join(", "))).collect()
 }
 
