@@ -8,7 +8,11 @@
 )]
 
 mod connections;
+mod delivery;
 mod harness;
 mod main_job;
+mod messages;
+mod resend;
 mod smtp;
 mod smtp_peer;
+mod verification;
