@@ -1,8 +1,7 @@
 //! The composition root: joins the parts, binds, runs the server and the workers, shuts down.
 
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use jiff::SignedDuration;
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -10,25 +9,23 @@ use tokio::{
 
 use crate::{
     application::{
-        Memory, Policy, Registry,
+        Memory, Registry,
         ports::{Clock, Entropy, Mailer},
     },
-    domain::{ids::IdSequence, retry::RetryPolicy},
+    domain::ids::IdSequence,
     infrastructure::{
         config::{BaseUrl, Config},
-        data_folder::{DataFolder, FolderLock},
-        http::{
-            self, Web,
-            server::{self, Limits, descriptors},
-        },
+        data_folder::{DataFolder, FolderError, FolderLock},
+        http::{self, Web, server},
         mail::{capture::CaptureMailer, words::VerificationWords},
-        sqlite::{Commit, SqliteStore, StoreSettings, connection, migrations},
+        sqlite::{Commit, SqliteStore, connection, migrations},
         system::{SystemClock, SystemEntropy},
         telemetry::metrics::Metrics,
         worker,
     },
 };
 
+mod adapt;
 mod mailer;
 mod start_error;
 
@@ -60,7 +57,7 @@ pub struct App {
     bell: Arc<Notify>,
     mail_sessions: usize,
     mailer: Arc<dyn mailer::Closing>,
-    _lock: FolderLock,
+    lock: Arc<FolderLock>,
 }
 
 impl App {
@@ -94,7 +91,7 @@ impl App {
             bell: parts.bell,
             mail_sessions: config.mail.sessions,
             mailer,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
     }
 
@@ -123,6 +120,8 @@ impl App {
             tokio::spawn(worker::run(self.registry.clone(), self.mail_sessions, Arc::clone(&self.bell), stopping));
         let drain = self.web.limits.drain;
         let mailer = Arc::clone(&self.mailer);
+        // The folder is ours until the last mail is settled, not only until the last request is answered.
+        let _lock = Arc::clone(&self.lock);
         self.serve(stop).await;
         drop(running);
         // A mail whose session outlasts this is cut off; its claim is released by the next start.
@@ -163,7 +162,7 @@ pub async fn staff_registry(config: &Config) -> Result<Registry, StartError> {
     folder.make()?;
     match folder.lock() {
         Ok(_lock) => drop(migrate_folder(&folder, config, &world)?),
-        Err(crate::infrastructure::data_folder::FolderError::Locked(_)) => {}
+        Err(FolderError::Locked(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let parts = Parts::open(config, &folder, config.http.listen, Arc::new(CaptureMailer), world).await?;
@@ -216,7 +215,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::default());
         let bell = Arc::new(Notify::new());
         let on_commit = on_commit(Arc::clone(&metrics), Arc::clone(&bell));
-        let store = Arc::new(SqliteStore::open(&folder.database(), &store_settings(config), on_commit)?);
+        let store = Arc::new(SqliteStore::open(&folder.database(), &adapt::store_settings(config), on_commit)?);
         let links_depend_on_it = store.has_proofs().await?;
         let public_url = config.http.public_url.clone().unwrap_or_else(|| BaseUrl::at(address));
         let composer = VerificationWords::new(public_url.as_str().to_owned())?;
@@ -229,8 +228,8 @@ impl Parts {
             mailer,
             ids: Arc::new(IdSequence::after(store.highest_id().await?)),
             mac_key: folder.mail_key(links_depend_on_it, world.entropy.as_ref())?,
-            policy: Arc::new(policy(config)),
-            memory: Arc::new(Memory::new(signed(config.mail.probe))),
+            policy: Arc::new(adapt::policy(config)),
+            memory: Arc::new(Memory::new(adapt::signed(config.mail.probe))),
             clock: world.clock,
             entropy: world.entropy,
         };
@@ -246,7 +245,7 @@ impl Parts {
             on_answer: Arc::new(move |answer| {
                 observed.answered(answer.route, answer.method, answer.status, answer.duration.as_secs_f64());
             }),
-            limits: Arc::new(limits(config)),
+            limits: Arc::new(adapt::limits(config)),
             largest_body: config.limits.max_body_bytes,
             cors_origins: config.http.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         }
@@ -270,57 +269,4 @@ fn metrics_text(metrics: Arc<Metrics>, registry: Registry) -> http::MetricsText 
         let (metrics, registry) = (Arc::clone(&metrics), registry.clone());
         Box::pin(async move { Ok(metrics.text(registry.outbox.counts().await?, registry.relay_is_up())?) })
     })
-}
-
-fn store_settings(config: &Config) -> StoreSettings {
-    let at_least_one = |number: usize| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
-    StoreSettings {
-        readers: at_least_one(usize::try_from(config.store.pool_size).unwrap_or(usize::MAX)),
-        writer_queue: at_least_one(config.store.writer_queue),
-        busy_timeout: config.store.busy_timeout,
-        echo: config.store.echo,
-    }
-}
-
-fn policy(config: &Config) -> Policy {
-    let mail = &config.mail;
-    Policy {
-        captures_mail: mail.transport == crate::infrastructure::config::MailTransport::Capture,
-        verification_life: signed(config.verification.ttl),
-        resend_cooldown: signed(config.verification.resend_cooldown),
-        retry: RetryPolicy {
-            pauses: mail.backoff.iter().copied().map(signed).collect(),
-            give_up: signed(mail.give_up),
-        },
-        lease: signed(mail.lease),
-        key_trust: config.http.key_refresh,
-    }
-}
-
-fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    Limits {
-        head: limits.head_timeout,
-        idle: limits.idle_timeout,
-        body: limits.body_timeout,
-        body_grace: limits.body_grace,
-        body_rate: u32::try_from(limits.body_min_rate).unwrap_or(u32::MAX),
-        write_stall: limits.write_timeout,
-        head_size: limits.max_head_bytes,
-        head_fields: limits.max_head_fields,
-        target_size: limits.max_target_bytes,
-        connections: descriptors::connection_cap(
-            limits.max_connections,
-            descriptors::raise_for(limits.max_connections),
-        ),
-        discard_size: u64::try_from(limits.discard_bytes).unwrap_or(u64::MAX),
-        discard_time: limits.discard_timeout,
-        drain: config.http.shutdown_timeout,
-        ..Limits::default()
-    }
-}
-
-/// Settings have upper bounds far below where this could fail.
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

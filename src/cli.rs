@@ -73,6 +73,12 @@ impl From<crate::application::ports::StoreError> for Failed {
     }
 }
 
+/// Does what the command line asks for, see [`Cli::run`].
+#[must_use]
+pub fn run() -> ExitCode {
+    Cli::parse().run()
+}
+
 impl Cli {
     /// Does what was asked for and says how it ended: 0 good, 1 failed, 2 usage or configuration, 3 data damaged or
     /// missing, 4 locked or of a newer schema, 5 a migration failed.

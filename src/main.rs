@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    rollbook::cli::Cli::parse().run()
+    rollbook::cli::run()
 }

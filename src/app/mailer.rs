@@ -1,6 +1,6 @@
 //! How mail leaves, by the operator's settings.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -11,11 +11,15 @@ use crate::{
         config::{Config, Delivery, SmtpSecurity, SmtpUrl},
         mail::{
             capture::CaptureMailer,
+            http_api::{HttpApi, HttpApiMailer},
             sender::Sender,
             smtp::{Deadlines, Relay, Security, SmtpMailer},
         },
     },
 };
+
+/// How long the HTTP e-mail API may take for one mail.
+const API_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A mailer that says goodbye to whom it keeps connections with.
 #[async_trait]
@@ -36,13 +40,21 @@ impl Closing for CaptureMailer {
     async fn close(&self) {}
 }
 
+#[async_trait]
+impl Closing for HttpApiMailer {
+    async fn close(&self) {}
+}
+
 pub(super) fn of(config: &Config) -> Result<Arc<dyn Closing>, StartError> {
     match config.delivery().map_err(StartError::Settings)? {
         Delivery::Capture => Ok(Arc::new(CaptureMailer)),
         Delivery::Smtp { relay, from } => {
             Ok(Arc::new(SmtpMailer::new(smtp_relay(config, relay, Sender::parse(from)?))?))
         }
-        Delivery::Http { .. } => Err(StartError::Settings("mail_transport http is not in this version".to_owned())),
+        Delivery::Http { api, key, from } => {
+            let (url, key, from) = (api.as_str().to_owned(), key.clone(), Sender::parse(from)?);
+            Ok(Arc::new(HttpApiMailer::new(HttpApi { url, key, from, deadline: API_DEADLINE })?))
+        }
     }
 }
 

@@ -2,14 +2,12 @@
 
 use std::{io, net::SocketAddr};
 
-use rusqlite::ErrorCode;
-
 use crate::{
     application::ports::StoreError,
     infrastructure::{
         data_folder::FolderError,
-        mail::{sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
-        sqlite::{OpenError, migrations::MigrateError},
+        mail::{http_api::HttpApiSetupError, sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
+        sqlite::{self, Obstacle, OpenError, migrations::MigrateError},
     },
 };
 
@@ -37,6 +35,9 @@ pub enum StartError {
     /// The mail relay's settings.
     #[error("mail: {0}")]
     Smtp(#[from] SmtpSetupError),
+    /// The e-mail API's settings.
+    #[error("mail: {0}")]
+    HttpApi(#[from] HttpApiSetupError),
     /// Settings that do not go together.
     #[error("{0}")]
     Settings(String),
@@ -60,9 +61,11 @@ impl StartError {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
             Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. }) => 3,
-            Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => of_sqlite(error),
+            Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => {
+                of_obstacle(sqlite::obstacle(error))
+            }
             Self::Migrate(MigrateError::Failed(_) | MigrateError::NoSnapshot { .. }) => 5,
-            Self::Sender(_) | Self::Smtp(_) | Self::Settings(_) => 2,
+            Self::Sender(_) | Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
             Self::Folder(FolderError::Io { .. })
             | Self::Open(OpenError::Setting { .. } | OpenError::TooOld(_) | OpenError::Threads(_))
             | Self::Store(_)
@@ -72,10 +75,10 @@ impl StartError {
     }
 }
 
-fn of_sqlite(error: &rusqlite::Error) -> u8 {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => 3,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => 4,
-        _ => 1,
+const fn of_obstacle(obstacle: Obstacle) -> u8 {
+    match obstacle {
+        Obstacle::Damaged => 3,
+        Obstacle::Locked => 4,
+        Obstacle::Other => 1,
     }
 }

@@ -61,7 +61,7 @@ impl Registry {
         let now = self.clock.now();
         let (outcome, delivery) = match sent {
             Ok(()) => self.accepted(now),
-            Err(fault) if fault.is_the_relays() => self.relay_failed(fault, now),
+            Err(fault) if self.is_the_relays(&fault) => self.relay_failed(fault, now),
             Err(fault) => self.refused(message, fault, now),
         };
         let event = event_of(message, &outcome, now);
@@ -72,7 +72,15 @@ impl Registry {
 
     async fn send(&self, message: &Message) -> Result<(), SendFault> {
         let token = self.mac_key.token(message.verification.id, &message.verification.email);
-        self.mailer.send(&self.composer.compose(message, &token)?).await
+        let sent = self.mailer.send(&self.composer.compose(message, &token)?).await;
+        // Who refuses a mail may well quote it, and faults are kept and shown.
+        sent.map_err(|fault| fault.without(&token))
+    }
+
+    /// Whether a fault says nothing about its message: the relay's own, or one more refusal of words that the relay
+    /// refuses whatever the message.
+    fn is_the_relays(&self, fault: &SendFault) -> bool {
+        fault.is_the_relays() || (fault.refuses_content() && self.with_relay(|relay| relay.doubts_our_words()))
     }
 
     fn accepted(&self, now: Timestamp) -> (Outcome, Delivery) {
@@ -89,9 +97,7 @@ impl Registry {
 
     fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
         match fault.stage {
-            Stage::Data | Stage::FinalDot if fault.code.is_some_and(|code| code >= 500) => {
-                self.with_relay(|relay| relay.refused_content(now));
-            }
+            _ if fault.refuses_content() => self.with_relay(|relay| relay.refused_content(now)),
             Stage::Build => self.give_back_probe(now),
             _ => self.with_relay(crate::domain::relay::RelayHealth::answered),
         }
@@ -105,7 +111,7 @@ impl Registry {
 
     /// Writes down the outcomes that are still owed, oldest first; one that fails stays owed.
     async fn settle_what_is_owed(&self) -> Result<(), StoreError> {
-        while let Some(settlement) = self.owed(|owed| owed.pop()) {
+        while let Some(settlement) = self.owed(Vec::pop) {
             if let Err(error) = self.outbox.settle(&settlement).await {
                 self.owed(|owed| owed.push(settlement));
                 return Err(error);

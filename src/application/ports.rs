@@ -297,7 +297,7 @@ pub trait Composer: Send + Sync {
 /// Hands mails to a server that takes responsibility for them.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Hands one mail over; `Ok` means that the server answered for it with a 2xx after the final dot.
+    /// Hands one mail over; `Ok` means that the server answered for it with a 2xx: after the final dot, or as an API.
     ///
     /// # Errors
     /// How far it came and what the server said.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{email_address::EmailAddress, ids::MessageId};
+use super::{email_address::EmailAddress, ids::MessageId, secret::Secret};
 
 /// A rendered mail, ready for the wire: plain text and HTML, nothing the registrant typed but the address itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Mail {
     pub html: String,
 }
 
-/// How far an SMTP session had come when it failed (RFC 5321, section 3).
+/// How far handing a mail over had come when it failed: the steps of an SMTP session (RFC 5321, section 3), or an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Name look-up and TCP connection.
@@ -42,6 +42,8 @@ pub enum Stage {
     Data,
     /// The final dot: the server takes the mail, or does not.
     FinalDot,
+    /// The request to an HTTP e-mail API, once connected: the whole mail at once.
+    Api,
     /// Putting the mail together, before any connection.
     Build,
 }
@@ -49,9 +51,10 @@ pub enum Stage {
 /// What a server said, or what went wrong where it said nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendFault {
-    /// How far the session had come.
+    /// How far it had come.
     pub stage: Stage,
-    /// The reply code (RFC 5321, section 4.2); none where there was no reply: refused, cut, timed out.
+    /// The reply code (RFC 5321, section 4.2), or an API's status code (RFC 9110, section 15); none where there was no
+    /// reply: refused, cut, timed out.
     pub code: Option<u16>,
     /// The enhanced status code (RFC 3463), where the server gave one.
     pub enhanced: Option<EnhancedCode>,
@@ -86,11 +89,38 @@ impl SendFault {
         Self { stage, code, enhanced: EnhancedCode::at_start_of(&safe), words: safe }
     }
 
-    /// Whether the fault is the relay's and says nothing about this message: all that comes before RCPT TO.
+    /// The fault, cut off where a secret of ours begins that the server repeated.
+    #[must_use]
+    pub fn without(mut self, secret: &Secret) -> Self {
+        // The words end somewhere, perhaps within the secret: its beginning must do.
+        let beginning = secret.expose().get(..8).unwrap_or(secret.expose());
+        if let Some(place) = self.words.find(beginning) {
+            self.words.truncate(place);
+            self.words.push('…');
+        }
+        self
+    }
+
+    /// Whether the server refused for good what the mail says, whoever it is for.
+    ///
+    /// Of an API's answers these are 400, 413 and 422 (RFC 9110, section 15.5): what was posted is at fault. All others
+    /// are about the key, the URL or the API's day.
+    #[must_use]
+    pub fn refuses_content(&self) -> bool {
+        match self.stage {
+            Stage::Data | Stage::FinalDot => matches!(self.code, Some(500..=599)),
+            Stage::Api => matches!(self.code, Some(400 | 413 | 422)),
+            _ => false,
+        }
+    }
+
+    /// Whether the fault is the relay's and says nothing about this message: all that comes before RCPT TO, and all
+    /// that an API answers unless it [refuses the content](Self::refuses_content).
     #[must_use]
     pub fn is_the_relays(&self) -> bool {
         match self.stage {
             Stage::Connect | Stage::Tls | Stage::Greeting | Stage::StartTls | Stage::Auth | Stage::MailFrom => true,
+            Stage::Api => !self.refuses_content(),
             Stage::Recipient | Stage::Data | Stage::FinalDot | Stage::Build => false,
         }
     }
@@ -123,6 +153,7 @@ impl std::fmt::Display for Stage {
             Self::Recipient => "RCPT TO",
             Self::Data => "DATA",
             Self::FinalDot => "final dot",
+            Self::Api => "e-mail API",
             Self::Build => "build",
         })
     }
@@ -156,6 +187,35 @@ mod tests {
         assert!(SendFault::new(Stage::Auth, Some(535), "no").is_the_relays());
         assert!(SendFault::new(Stage::MailFrom, Some(530), "no").is_the_relays());
         assert!(!SendFault::new(Stage::Recipient, Some(550), "no").is_the_relays());
+    }
+
+    #[test]
+    fn an_api_refuses_a_message_by_three_codes_and_is_at_fault_itself_by_all_others() {
+        for code in 100..600 {
+            let fault = SendFault::new(Stage::Api, Some(code), "no");
+            assert_eq!(fault.refuses_content(), [400, 413, 422].contains(&code), "{code}");
+            assert_ne!(fault.refuses_content(), fault.is_the_relays(), "{code}");
+        }
+        assert!(SendFault::new(Stage::Api, None, "no answer in time").is_the_relays());
+    }
+
+    #[test]
+    fn only_a_lasting_refusal_of_the_data_is_one_of_the_content() {
+        for stage in [Stage::Data, Stage::FinalDot] {
+            assert!(SendFault::new(stage, Some(554), "spam").refuses_content());
+            assert!(!SendFault::new(stage, Some(451), "busy").refuses_content());
+            assert!(!SendFault::new(stage, None, "cut").refuses_content());
+        }
+        assert!(!SendFault::new(Stage::Recipient, Some(550), "no such user").refuses_content());
+    }
+
+    #[test]
+    fn a_secret_that_a_server_repeats_is_cut_off_even_where_the_words_end_within_it() {
+        let secret = Secret::new("key-0123456789".to_owned());
+        let told = |words: &str| SendFault::new(Stage::Api, Some(401), words).without(&secret).words;
+        assert_eq!(told("who is key-0123456789? ask again"), "who is …");
+        assert_eq!(told(&format!("{}key-0123456789", "x".repeat(190))), format!("{}…", "x".repeat(190)));
+        assert_eq!(told("who is that?"), "who is that?");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct RelayHealth {
 struct Down {
     pause: SignedDuration,
     next_probe: Timestamp,
+    /// Whether a message is out to probe.
+    probing: bool,
 }
 
 impl RelayHealth {
@@ -34,6 +36,12 @@ impl RelayHealth {
         self.down.is_none()
     }
 
+    /// Whether it has refused so many messages for their content in a row that the content, not a message, is at fault.
+    #[must_use]
+    pub const fn doubts_our_words(&self) -> bool {
+        self.content_refusals >= MOST_CONTENT_REFUSALS
+    }
+
     /// Whether a message may be tried now; a relay at fault lets one through for each pause.
     ///
     /// # Errors
@@ -47,6 +55,7 @@ impl RelayHealth {
             }
             Some(down) => {
                 down.next_probe = later(now, down.pause);
+                down.probing = true;
                 Ok(())
             }
         }
@@ -56,17 +65,22 @@ impl RelayHealth {
     pub fn unused(&mut self, now: Timestamp) {
         if let Some(down) = &mut self.down {
             down.next_probe = now;
+            down.probing = false;
         }
     }
 
-    /// The relay failed; returns when it is probed next.
+    /// The relay failed; returns when it is probed next. Only a probe makes the pause longer: messages that were under
+    /// way together when the relay went away are one failure.
     pub fn failed(&mut self, now: Timestamp) -> Timestamp {
+        if let Some(down) = self.down.as_ref().filter(|down| !down.probing) {
+            return down.next_probe;
+        }
         let pause = self
             .down
             .as_ref()
             .map_or(self.probe_pause, |down| (down.pause * 2).min(self.probe_pause * MOST_PROBE_FACTOR));
         let next_probe = later(now, pause);
-        self.down = Some(Down { pause, next_probe });
+        self.down = Some(Down { pause, next_probe, probing: false });
         next_probe
     }
 
@@ -80,7 +94,7 @@ impl RelayHealth {
     /// treated as failing, so that they do not end message by message.
     pub fn refused_content(&mut self, now: Timestamp) {
         self.content_refusals += 1;
-        if self.content_refusals >= MOST_CONTENT_REFUSALS {
+        if self.doubts_our_words() {
             self.failed(now);
         } else {
             self.down = None;
@@ -115,9 +129,17 @@ mod tests {
         assert_eq!(relay.failed(at(31)), at(91));
         let mut now = 91;
         for _ in 0..20 {
+            relay.admit(at(now)).unwrap();
             now = relay.failed(at(now)).as_second();
         }
+        relay.admit(at(now)).unwrap();
         assert_eq!(relay.failed(at(now)).as_second() - now, 300);
+    }
+
+    #[test]
+    fn messages_that_fail_together_are_one_failure() {
+        let mut relay = relay();
+        assert_eq!([0, 1, 2, 3].map(|second| relay.failed(at(second))), [at(30); 4]);
     }
 
     #[test]
@@ -145,7 +167,9 @@ mod tests {
         relay.refused_content(at(0));
         assert!(relay.is_up());
         relay.refused_content(at(0));
-        assert!(!relay.is_up());
+        assert!(!relay.is_up() && relay.doubts_our_words());
+        relay.answered();
+        assert!(relay.is_up() && !relay.doubts_our_words());
     }
 
     #[test]

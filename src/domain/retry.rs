@@ -18,7 +18,7 @@ pub struct RetryPolicy {
     pub give_up: SignedDuration,
 }
 
-/// What an attempt that failed at the recipient, the data or the final dot means for the message.
+/// What an attempt that failed by a fault of the message means for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It comes back then.
@@ -77,7 +77,7 @@ fn finality(fault: &SendFault) -> Finality {
     match (fault.stage, fault.code) {
         (Stage::Build, _) => Finality::Final,
         (Stage::Recipient, Some(code @ 500..=599)) => refused_recipient(code, fault.enhanced),
-        (Stage::Data | Stage::FinalDot, Some(500..=599)) => Finality::Final,
+        _ if fault.refuses_content() => Finality::Final,
         _ => Finality::Transient,
     }
 }
@@ -138,6 +138,7 @@ mod tests {
         assert!(early(Stage::Recipient, Some(553), "not allowed"));
         assert!(early(Stage::Data, Some(554), "5.6.0 content"));
         assert!(early(Stage::FinalDot, Some(554), "5.7.1 spam"));
+        assert!(early(Stage::Api, Some(422), "no"));
         assert!(early(Stage::Build, None, "no"));
         assert!(!early(Stage::Recipient, Some(552), "quota"));
         assert!(!early(Stage::Recipient, Some(550), "5.2.2 mailbox full"));

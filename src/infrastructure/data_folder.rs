@@ -201,6 +201,14 @@ mod tests {
         }
     }
 
+    struct Eights;
+
+    impl Entropy for Eights {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(8);
+        }
+    }
+
     fn folder() -> (tempfile::TempDir, DataFolder) {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(parent.path().join("data"));
@@ -230,7 +238,7 @@ mod tests {
         let (_parent, folder) = folder();
         folder.mail_key(false, &Sevens).unwrap();
         let before = fs::read(folder.mail_key_file()).unwrap();
-        folder.mail_key(true, &crate::infrastructure::system::SystemEntropy).unwrap();
+        folder.mail_key(true, &Eights).unwrap();
         assert_eq!(fs::read(folder.mail_key_file()).unwrap(), before);
     }
 

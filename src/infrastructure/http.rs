@@ -72,6 +72,7 @@ pub struct Web {
 
 impl Web {
     /// The API, the pages and the document; health and metrics too, unless they are served elsewhere.
+    #[must_use]
     pub fn public(&self, with_health: bool) -> impl Endpoint<Output = Response> + use<> {
         let mut routes = Route::new().nest("/", document::service());
         let mut known = Routes::default().with_api::<Apis>(&CROSS_ORIGIN);
@@ -85,6 +86,7 @@ impl Web {
     }
 
     /// Health and metrics alone.
+    #[must_use]
     pub fn admin(&self) -> impl Endpoint<Output = Response> + use<> {
         let routes = health::add_to(Route::new(), Arc::clone(&self.store), Arc::clone(&self.metrics));
         self.edge(routes, health::routes(Routes::default()))

@@ -22,6 +22,7 @@ mod verifications;
 mod writer;
 
 pub use connection::OpenError;
+pub use errors::{Obstacle, obstacle};
 use readers::Readers;
 pub use writer::Commit;
 use writer::Writer;
@@ -109,6 +110,10 @@ impl SqliteStore {
 impl StoreHealth for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|db| db.query_row("SELECT 1", [], |_| Ok(()))).await?;
-        self.writer.write(|_| Ok(())).await
+        match self.writer.write(|_| Ok(())).await {
+            // A writer with its hands full is alive.
+            Ok(()) | Err(StoreError::Overloaded) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

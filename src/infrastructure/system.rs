@@ -1,5 +1,7 @@
 //! The real clock and the real entropy: the one home of both.
 
+#![expect(clippy::disallowed_methods, reason = "this is the home of what is banned elsewhere")]
+
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, TimestampRound, Unit};

@@ -31,6 +31,8 @@ pub struct Rollbook {
     /// An admin's key.
     pub key: String,
     pub url: String,
+    /// Where health and metrics are, if elsewhere.
+    pub admin_url: Option<String>,
     folder: Option<TempDir>,
     settings: Vec<(String, String)>,
     world: World,
@@ -84,6 +86,7 @@ impl Rollbook {
     ) -> Self {
         let app = App::start(&config(&folder, &settings), world.clone()).await.unwrap();
         let url = format!("http://{}", app.address().unwrap());
+        let admin_url = app.admin_address().map(|address| format!("http://{address}"));
         let registry = app.registry().clone();
         let key = key_of(&registry, &[Scope::Admin]).await;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -98,6 +101,7 @@ impl Rollbook {
             registry,
             key,
             url,
+            admin_url,
             folder: Some(folder),
             settings,
             world,
@@ -173,6 +177,10 @@ impl Rollbook {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, Some(&self.key), &[], None).await
+    }
+
+    pub async fn without_key(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[], None).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {

@@ -4,12 +4,16 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     reason = "what a test stands on either holds or ends the test; the lints excuse #[test] functions only"
 )]
 
+mod api_peer;
 mod connections;
 mod delivery;
 mod harness;
+mod health;
+mod http_api;
 mod main_job;
 mod messages;
 mod resend;

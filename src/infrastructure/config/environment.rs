@@ -21,6 +21,7 @@ impl Environment {
     ///
     /// # Errors
     /// A variable of the program whose value is not UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "this is the home of what is banned elsewhere")]
     pub fn of_the_process() -> Result<Self, ConfigError> {
         Self::of(env::vars_os())
     }

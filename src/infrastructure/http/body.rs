@@ -15,7 +15,7 @@ use super::{
     server::BodyLate,
 };
 
-/// How large a body may be, in bytes; put into every request by [`endpoint`](super::endpoint).
+/// How large a body may be, in bytes; put into every request by [`Edge`](super::edge::Edge).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LargestBody(pub(super) usize);
 

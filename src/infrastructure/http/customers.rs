@@ -198,6 +198,7 @@ enum Registered {
 }
 
 #[derive(ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "an answer is made and written once")]
 enum Found {
     /// The customer.
     #[oai(status = 200)]

@@ -76,7 +76,7 @@ fn complete_operation(operation: &mut Map<String, Value>) {
     let description =
         [description, &scope].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
     operation.insert("description".to_owned(), json!(description));
-    operation.insert("x-scope".to_owned(), json!(promise.scope.map(|scope| scope.as_str())));
+    operation.insert("x-scope".to_owned(), json!(promise.scope.map(crate::domain::api_key::Scope::as_str)));
     if promise.scope.is_none() {
         operation.insert("security".to_owned(), json!([]));
     } else {

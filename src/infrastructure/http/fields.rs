@@ -35,6 +35,7 @@ impl Fields {
     }
 
     /// A text that may be left out, or null. None outside means that it is wrong.
+    #[expect(clippy::option_option, reason = "outside whether it is right, inside whether it is there")]
     pub(super) fn text_if_any<T, E: Display>(
         &mut self,
         name: &str,
@@ -48,6 +49,7 @@ impl Fields {
     }
 
     /// An object of texts that may be left out.
+    #[expect(clippy::option_option, reason = "outside whether it is right, inside whether it is there")]
     pub(super) fn texts_if_any<T, E: Display>(
         &mut self,
         name: &str,

@@ -135,10 +135,6 @@ pub(super) struct MessagesApi;
 impl MessagesApi {
     /// List messages, newest first
     #[oai(path = "/", method = "get", operation_id = "list_messages")]
-    #[expect(
-        clippy::used_underscore_binding,
-        reason = "arguments declare the parameters; Parameters judges them together"
-    )]
     async fn list(
         &self,
         _key: Key<MailRead>,

@@ -1,5 +1,6 @@
 //! What each operation promises besides its good answer: the scope it needs and the failures it may give.
 
+#[allow(clippy::enum_glob_use, reason = "the table below is nothing but codes")]
 use super::failure::Code::{self, *};
 use crate::domain::api_key::Scope;
 

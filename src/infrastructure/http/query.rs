@@ -17,6 +17,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
+    #[expect(clippy::map_entry, reason = "an entry would hold the map while the refusal is written")]
     pub(super) fn of(request: &Request) -> Self {
         let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
         let mut parameters = Self { values: BTreeMap::new(), details: Vec::new() };

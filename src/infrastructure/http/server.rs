@@ -3,6 +3,11 @@
 //! poem's own server has no deadline for a head, no cap on connections and retries a failing accept at once; hyper is
 //! driven directly instead, and only in HTTP/1.1: there is no cleartext HTTP/2, by preface or by `Upgrade: h2c`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the deadlines of connections run on tokio's clock, which paces their waiting"
+)]
+
 mod alarm;
 mod connection;
 pub mod descriptors;

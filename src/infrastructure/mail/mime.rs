@@ -51,11 +51,11 @@ fn caught<T>(work: impl FnOnce() -> Result<T, ComposeError>) -> Result<T, Compos
 }
 
 fn build(mail: &Mail, from: &Sender) -> Result<Letter, ComposeError> {
-    let sender = address(from.address())?;
-    let message_id = format!("<{}@{}>", mail.id, sender.domain());
+    let sender = mailbox(from)?;
+    let message_id = format!("<{}@{}>", mail.id, sender.email.domain());
     let message = Message::builder()
         .date(SystemTime::from(mail.date))
-        .from(Mailbox::new(from.name().map(str::to_owned), sender))
+        .from(sender)
         .to(Mailbox::new(None, address(&mail.to)?))
         .subject(mail.subject.clone())
         .message_id(Some(message_id))
@@ -72,6 +72,11 @@ fn build(mail: &Mail, from: &Sender) -> Result<Letter, ComposeError> {
                 .singlepart(part(ContentType::TEXT_HTML, &mail.html)),
         )?;
     Ok(Letter { envelope: message.envelope().clone(), octets: message.formatted() })
+}
+
+/// The sender, quoted where its name needs it (RFC 5322, section 3.2.4), its domain in ASCII.
+pub(super) fn mailbox(sender: &Sender) -> Result<Mailbox, AddressError> {
+    Ok(Mailbox::new(sender.name().map(str::to_owned), address(sender.address())?))
 }
 
 fn address(email: &EmailAddress) -> Result<Address, AddressError> {

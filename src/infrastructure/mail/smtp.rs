@@ -7,17 +7,16 @@ mod kept;
 mod pace;
 mod relay;
 mod session;
-mod tls;
 mod wire;
 
-use std::{io, path::PathBuf};
-
 use async_trait::async_trait;
-use tokio_rustls::rustls;
 
 pub use self::relay::{Deadlines, Relay, Security};
-use self::{kept::Kept, pace::Pace, session::Session, tls::Tls};
-use super::mime::{self, Letter};
+use self::{kept::Kept, pace::Pace, session::Session};
+use super::{
+    mime::{self, Letter},
+    tls::{Tls, TlsSetupError},
+};
 use crate::{
     application::ports::Mailer,
     domain::mail::{Mail, SendFault, Stage},
@@ -33,29 +32,12 @@ pub struct SmtpMailer {
 /// Why a relay's configuration cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum SmtpSetupError {
-    /// The private CA's file is absent or may not be read.
-    #[error("cannot read the CA file {}: {source}", path.display())]
-    CaUnreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The private CA's file holds no certificate, or a broken one.
-    #[error("the CA file {} must hold certificates in PEM", path.display())]
-    CaInvalid {
-        /// The file.
-        path: PathBuf,
-    },
-    /// No certificate could be for this host.
-    #[error("the host {0:?} must be a name or an IP address")]
-    Host(String),
     /// A name that would break out of the EHLO line.
     #[error("the EHLO name {0:?} must be one word")]
     HelloName(String),
-    /// The system has no roots, for one.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
+    /// TLS is asked for and cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
 }
 
 impl SmtpMailer {

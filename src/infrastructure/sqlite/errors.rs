@@ -39,6 +39,27 @@ pub(super) fn of_code(code: Option<ErrorCode>, source: Box<dyn Error + Send + Sy
     }
 }
 
+/// What stands between the program and a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The file is damaged, or no database.
+    Damaged,
+    /// Another process is at it.
+    Locked,
+    /// Anything else.
+    Other,
+}
+
+/// The obstacle that an error tells of.
+#[must_use]
+pub fn obstacle(error: &rusqlite::Error) -> Obstacle {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Obstacle::Damaged,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Obstacle::Locked,
+        _ => Obstacle::Other,
+    }
+}
+
 /// Whether an error is the violation of the unique index over this column, such as `customers.email_canonical`: SQLite
 /// names the columns of an index, not the index.
 pub(super) fn violates_unique(error: &rusqlite::Error, column: &str) -> bool {

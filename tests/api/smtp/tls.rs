@@ -1,6 +1,9 @@
 //! TLS: verified, never given up for plain text.
 
-use rollbook::{domain::mail::Stage, infrastructure::mail::smtp::SmtpSetupError};
+use rollbook::{
+    domain::mail::Stage,
+    infrastructure::mail::{smtp::SmtpSetupError, tls::TlsSetupError},
+};
 
 use super::*;
 use crate::smtp_peer::{At, Do, TlsMode};
@@ -148,15 +151,17 @@ async fn what_cannot_work_is_refused_before_the_first_mail() {
     let error = |relay| SmtpMailer::new(relay).err().expect("an error");
 
     let absent = good.path().with_extension("absent");
-    assert!(matches!(error(relay(&absent)), SmtpSetupError::CaUnreadable { path, .. } if path == absent));
+    assert!(
+        matches!(error(relay(&absent)), SmtpSetupError::Tls(TlsSetupError::CaUnreadable { path, .. }) if path == absent)
+    );
     for text in ["", "no PEM at all", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let bad = file_with(text);
         let error = error(relay(bad.path()));
-        assert!(matches!(error, SmtpSetupError::CaInvalid { .. }), "{error}");
+        assert!(matches!(error, SmtpSetupError::Tls(TlsSetupError::CaInvalid { .. })), "{error}");
         assert!(!error.to_string().contains('\n'));
     }
     let nameless = Relay { host: "not a name".to_owned(), ..relay(good.path()) };
-    assert!(matches!(error(nameless), SmtpSetupError::Host(_)));
+    assert!(matches!(error(nameless), SmtpSetupError::Tls(TlsSetupError::Host(_))));
     let injecting = Relay { hello_name: "me\r\nMAIL FROM:<a@b.example>".to_owned(), ..relay(good.path()) };
     assert!(matches!(error(injecting), SmtpSetupError::HelloName(_)));
 }

@@ -59,8 +59,9 @@ impl<'a> Pace<'a> {
             | Stage::Auth
             | Stage::MailFrom
             | Stage::Recipient
-            // Nothing is waited for while a mail is put together.
-            | Stage::Build => self.deadlines.command,
+            // Nothing is waited for while a mail is put together, and no session knows of an API.
+            | Stage::Build
+            | Stage::Api => self.deadlines.command,
             Stage::Data => self.deadlines.data,
             Stage::FinalDot => self.deadlines.final_dot,
         }

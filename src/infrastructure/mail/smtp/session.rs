@@ -16,15 +16,14 @@ use super::{
     fault,
     pace::Pace,
     relay::{Relay, Security},
-    tls::Tls,
-    wire::{self, Channel, Wire},
+    wire::{Channel, Wire},
 };
 use crate::{
     domain::{
         mail::{SendFault, Stage},
         secret::Secret,
     },
-    infrastructure::mail::mime::Letter,
+    infrastructure::mail::{mime::Letter, network, tls::Tls},
 };
 
 pub(super) struct Session {
@@ -37,12 +36,12 @@ pub(super) struct Session {
 impl Session {
     /// Connects and does all that comes before the first mail.
     pub(super) async fn open(relay: &Relay, tls: Option<&Tls>, pace: &Pace<'_>) -> Result<Self, SendFault> {
-        let connect = wire::dial(&relay.host, relay.port, relay.deadlines.connect);
-        let tcp = pace.step(Stage::Connect, connect).await?.map_err(|e| fault::of_io(Stage::Connect, &e))?;
+        let connect = network::dial(&relay.host, relay.port, relay.deadlines.connect);
+        let tcp = pace.step(Stage::Connect, connect).await?.map_err(|e| network::fault_of(Stage::Connect, &e))?;
         let channel = match (relay.security, tls) {
             (Security::Tls, Some(tls)) => {
                 let stream = pace.step(Stage::Tls, tls.handshake(tcp)).await?;
-                Channel::Tls(Box::new(stream.map_err(|e| fault::of_io(Stage::Tls, &e))?))
+                Channel::Tls(Box::new(stream.map_err(|e| network::fault_of(Stage::Tls, &e))?))
             }
             _ => Channel::Plain(tcp),
         };
@@ -73,7 +72,7 @@ impl Session {
         self.complete(Stage::StartTls, Starttls, pace).await?;
         let plain = self.wire.take_plain().ok_or_else(|| out_of_step(Stage::StartTls))?;
         let stream = pace.step(Stage::Tls, tls.handshake(plain)).await?;
-        self.wire.put_tls(stream.map_err(|e| fault::of_io(Stage::Tls, &e))?);
+        self.wire.put_tls(stream.map_err(|e| network::fault_of(Stage::Tls, &e))?);
         let reply = self.complete(Stage::Greeting, Ehlo::new(hello), pace).await?;
         self.offers = ServerInfo::from_response(&reply).map_err(|e| fault::of_smtp(Stage::Greeting, &e))?;
         Ok(())

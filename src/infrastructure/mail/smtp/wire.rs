@@ -6,38 +6,15 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     sync::Notify,
-    time::{Instant, timeout},
 };
 use tokio_rustls::client::TlsStream;
-
-/// Connects to the first of a name's addresses that answers. Each address gets a fair share of the time that is left,
-/// so that a dead one cannot use up that of a living one.
-pub(super) async fn dial(host: &str, port: u16, within: Duration) -> io::Result<TcpStream> {
-    let ends = Instant::now() + within;
-    let addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
-    let mut fault = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for (address, untried) in addresses.iter().zip((1..=u32::try_from(addresses.len()).unwrap_or(u32::MAX)).rev()) {
-        let share = ends.saturating_duration_since(Instant::now()) / untried;
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // lettre writes mail and final dot apart; Nagle's algorithm would cost 40 ms between them.
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => fault = error,
-            Err(_) => fault = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(fault)
-}
 
 /// A handle on the stream: lettre holds one to talk, the session another to watch it and to turn it to TLS.
 #[derive(Debug, Clone)]
@@ -180,31 +157,5 @@ impl AsyncTokioStream for Wire {
             Channel::Tls(tls) => tls.get_ref().0.peer_addr(),
             Channel::Taken => Err(io::ErrorKind::NotConnected.into()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_written_leaves_at_once() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let stream = dial("127.0.0.1", port, Duration::from_secs(10)).await.unwrap();
-        assert!(stream.nodelay().unwrap());
-    }
-
-    #[tokio::test]
-    async fn every_address_of_a_name_is_tried() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        // Commonly ::1 comes first, where nobody listens.
-        let stream = dial("localhost", address.port(), Duration::from_secs(10)).await.unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), address);
     }
 }

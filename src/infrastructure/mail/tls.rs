@@ -1,6 +1,10 @@
-//! TLS towards the relay: 1.2 or newer, its name verified, by the system's roots or by one's own.
+//! TLS towards a mail server: 1.2 or newer, its name verified, by the system's roots or by one's own.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
@@ -14,7 +18,30 @@ use tokio_rustls::{
     },
 };
 
-use super::SmtpSetupError;
+/// Why no TLS can be spoken with a server.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsSetupError {
+    /// The private CA's file is absent or may not be read.
+    #[error("cannot read the CA file {}: {source}", path.display())]
+    CaUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The private CA's file holds no certificate, or a broken one.
+    #[error("the CA file {} must hold certificates in PEM", path.display())]
+    CaInvalid {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No certificate could be for this host.
+    #[error("the host {0:?} must be a name or an IP address")]
+    Host(String),
+    /// The system has no roots, for one.
+    #[error("TLS cannot be set up: {0}")]
+    Unavailable(#[from] rustls::Error),
+}
 
 pub(super) struct Tls {
     connector: TlsConnector,
@@ -23,8 +50,8 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Reads the roots once, so that a broken file stops the start and not the first mail.
-    pub(super) fn new(host: &str, ca_file: Option<&Path>) -> Result<Self, SmtpSetupError> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| SmtpSetupError::Host(host.to_owned()))?;
+    pub(super) fn new(host: &str, ca_file: Option<&Path>) -> Result<Self, TlsSetupError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsSetupError::Host(host.to_owned()))?;
         // The provider is named, since a process-wide default may be absent or another one's.
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?;
@@ -40,9 +67,9 @@ impl Tls {
     }
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, SmtpSetupError> {
-    let pem = std::fs::read(path).map_err(|source| SmtpSetupError::CaUnreadable { path: path.to_owned(), source })?;
-    let invalid = || SmtpSetupError::CaInvalid { path: path.to_owned() };
+fn roots(path: &Path) -> Result<RootCertStore, TlsSetupError> {
+    let pem = std::fs::read(path).map_err(|source| TlsSetupError::CaUnreadable { path: path.to_owned(), source })?;
+    let invalid = || TlsSetupError::CaInvalid { path: path.to_owned() };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         roots.add(certificate.map_err(|_| invalid())?).map_err(|_| invalid())?;
