@@ -39,8 +39,10 @@ const FIND_BY_KEY: &str = concat!(select_message!(), " WHERE o.id = ?1");
 const OF_PROOF: &str =
     concat!(select_message!(), " WHERE o.customer_id = ?1 AND o.proof = ?2 ORDER BY o.id DESC LIMIT 1");
 const PAGE: &str = concat!(select_message!(), " WHERE o.id < ?1 ORDER BY o.id DESC LIMIT ?2");
-const PAGE_OF_CUSTOMER: &str =
-    concat!(select_message!(), " WHERE o.customer_id = ?3 AND o.id < ?1 ORDER BY o.id DESC LIMIT ?2");
+const PAGE_OF_CUSTOMER: &str = concat!(
+    select_message!(),
+    " WHERE o.customer_id = ?3 AND c.id_tail = ?4 AND o.id < ?1 ORDER BY o.id DESC LIMIT ?2"
+);
 
 /// The first and the last moment at which anything is due.
 const DUE: &str = "SELECT (SELECT min(due_at) FROM outbox WHERE due_at IS NOT NULL), \
@@ -231,10 +233,11 @@ fn page(db: &Connection, query: MessageQuery) -> rusqlite::Result<MessagePage> {
     let before = query.after.map_or(i64::MAX, u64::cast_signed);
     let one_more = i64::from(query.limit) + 1;
     let mut messages: Vec<Message> = match query.customer {
-        Some(id) => db
-            .prepare_cached(PAGE_OF_CUSTOMER)?
-            .query_map((before, one_more, halves(id.uuid()).0), message)?
-            .collect::<Result<_, _>>()?,
+        Some(id) => {
+            let (key, tail) = halves(id.uuid());
+            let mut page = db.prepare_cached(PAGE_OF_CUSTOMER)?;
+            page.query_map((before, one_more, key, tail), message)?.collect::<Result<_, _>>()?
+        }
         None => db.prepare_cached(PAGE)?.query_map((before, one_more), message)?.collect::<Result<_, _>>()?,
     };
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
