@@ -2,6 +2,7 @@
 
 mod answer;
 mod contract;
+mod database;
 mod held;
 
 use std::time::Duration;
@@ -21,8 +22,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
 
-pub use self::{answer::Answer, held::HeldClock};
-use crate::smtp_peer::SmtpPeer;
+pub use self::{
+    answer::Answer,
+    contract::{Operation, document, operations},
+    held::HeldClock,
+};
+use crate::{connections::client::Client as RawClient, smtp_peer::SmtpPeer};
 
 /// A running Rollbook. Nobody delivers its mail until the test says so, unless it was started [`at_work`](Self::at_work).
 pub struct Rollbook {
@@ -210,6 +215,12 @@ impl Rollbook {
         let answer = Answer::of(request.send().await.unwrap()).await;
         contract::check(&method, path, &answer);
         answer
+    }
+
+    /// A connection of its own, over which a test says exactly what it wants to.
+    pub async fn visit(&self) -> RawClient {
+        let address = self.url.strip_prefix("http://").unwrap();
+        RawClient::over(tokio::net::TcpStream::connect(address).await.unwrap())
     }
 
     /// Registers a customer with this address and returns it as the answer shows it.

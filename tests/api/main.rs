@@ -10,10 +10,15 @@
 
 mod api_peer;
 mod connections;
+mod customers;
 mod delivery;
+mod document;
+mod errors;
 mod harness;
+mod headers;
 mod health;
 mod http_api;
+mod keys;
 mod main_job;
 mod messages;
 mod resend;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use poem::{http::header, web::Data};
+use poem::{Request, http::header, web::Data};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Header, param::Path};
 use serde::Serialize;
 
@@ -252,17 +252,20 @@ impl CustomersApi {
         &self,
         _key: Key<CustomersRead>,
         registry: Data<&Arc<Registry>>,
+        request: &Request,
         /// The customer's id.
         id: Path<Id>,
         /// Validators the caller knows; if the present one is among them the answer is 304.
         #[oai(name = "If-None-Match")]
-        if_none_match: Header<Option<String>>,
+        _if_none_match: Header<Option<String>>,
     ) -> Result<Found, Failure> {
         let id = CustomerId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
         let customer = registry.find_customer(id).await?.ok_or_else(Failure::not_found)?;
         let now = registry.clock.now();
         let etag = etag(&customer, now);
-        if if_none_match.0.is_some_and(|known| is_among(&etag, &known)) {
+        // The parameter holds only the first line of a list that may have several (RFC 9110, section 5.3).
+        let mut lines = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+        if lines.any(|known| is_among(&etag, known)) {
             return Ok(Found::NotModified(etag));
         }
         Ok(Found::Customer(Answer(CustomerBody::at(customer, now)), etag))

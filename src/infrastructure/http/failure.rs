@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::SignedDuration;
 use poem::{
     IntoResponse, Response,
+    error::ParsePathError,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{ApiResponse, Object, registry};
@@ -210,10 +211,22 @@ impl From<Failure> for poem::Error {
     }
 }
 
-/// The failures of each operation are declared by [`document`](super::document), with examples.
+/// The failures of each operation are declared by [`document`](super::document), with examples; what any request may
+/// meet before it gets to one (a late body, a long target) is the default.
 impl ApiResponse for Failure {
     fn meta() -> registry::MetaResponses {
-        registry::MetaResponses { responses: Vec::new() }
+        let envelope = registry::MetaMediaType {
+            content_type: "application/json",
+            schema: <Envelope as poem_openapi::types::Type>::schema_ref(),
+        };
+        let response = registry::MetaResponse {
+            description: "Any other failure is the same envelope.",
+            status: None,
+            status_range: None,
+            content: vec![envelope],
+            headers: Vec::new(),
+        };
+        registry::MetaResponses { responses: vec![response] }
     }
 
     fn register(registry: &mut registry::Registry) {
@@ -223,6 +236,10 @@ impl ApiResponse for Failure {
 
 /// The envelope of what poem refused by itself.
 pub(super) fn of_error(error: &poem::Error) -> Failure {
+    // A path that is no UTF-8 once decoded names nothing.
+    if error.is::<ParsePathError>() {
+        return Failure::not_found();
+    }
     match error.status() {
         StatusCode::NOT_FOUND => Failure::not_found(),
         StatusCode::METHOD_NOT_ALLOWED => {

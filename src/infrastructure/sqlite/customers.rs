@@ -97,19 +97,25 @@ fn metadata_text(metadata: &Metadata) -> rusqlite::Result<String> {
     serde_json::to_string(metadata.entries()).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// The index decides whether an address is taken; who has it is looked up only then, in the same transaction.
+/// The index decides whether something is taken; who has it is looked up only then, in the same transaction. Where both
+/// are taken the address counts: which index SQLite asks first is its own affair.
 fn refusal(db: &Connection, wanted: &Particulars, error: rusqlite::Error) -> rusqlite::Result<RegisterError> {
     let holder = |column: &str, value: &str| {
         let query = format!("SELECT id, id_tail FROM customers WHERE {column} = ?1");
-        db.query_row(&query, [value], |row| Columns::of(row).customer_id())
+        db.query_row(&query, [value], |row| Columns::of(row).customer_id()).optional()
     };
-    if violates_unique(&error, "customers.email_canonical") {
-        return Ok(RegisterError::EmailTaken { by: holder("email_canonical", wanted.email.canonical())? });
-    }
-    if violates_unique(&error, "customers.external_id")
-        && let Some(key) = &wanted.external_id
+    let email_is_taken = violates_unique(&error, "customers.email_canonical");
+    let external_id_is_taken = violates_unique(&error, "customers.external_id");
+    if (email_is_taken || external_id_is_taken)
+        && let Some(by) = holder("email_canonical", wanted.email.canonical())?
     {
-        return Ok(RegisterError::ExternalIdTaken { by: holder("external_id", key.as_str())? });
+        return Ok(RegisterError::EmailTaken { by });
+    }
+    if external_id_is_taken
+        && let Some(key) = &wanted.external_id
+        && let Some(by) = holder("external_id", key.as_str())?
+    {
+        return Ok(RegisterError::ExternalIdTaken { by });
     }
     Ok(error.into())
 }

@@ -11,6 +11,43 @@ use super::Answer;
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(&rollbook::infrastructure::http::document_json()).unwrap());
 
+/// The document as it is served.
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+/// One operation of the document.
+#[derive(Debug)]
+pub struct Operation {
+    pub method: Method,
+    /// Such as `/api/customers/{id}`.
+    pub template: &'static str,
+    /// What the document says of it.
+    pub said: &'static Value,
+}
+
+impl Operation {
+    /// The path with an id that nobody has, if it takes one.
+    pub fn path(&self) -> String {
+        self.template.replace("{id}", "019ab697-e800-7000-8a5c-3d1f9b20c7e4")
+    }
+
+    pub fn id(&self) -> &'static str {
+        self.said["operationId"].as_str().unwrap_or_default()
+    }
+}
+
+/// Every operation of the document.
+pub fn operations() -> impl Iterator<Item = Operation> {
+    document()["paths"].as_object().unwrap().iter().flat_map(|(template, operations)| {
+        operations.as_object().unwrap().iter().map(move |(method, said)| Operation {
+            method: method.to_uppercase().parse().unwrap(),
+            template,
+            said,
+        })
+    })
+}
+
 /// Fails the test if the document does not tell of such an answer. What is no operation of the document passes.
 pub fn check(method: &Method, path: &str, answer: &Answer) {
     let Some(operation) = operation(method, path) else { return };
@@ -30,7 +67,7 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
 
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let path = path.split('?').next().unwrap();
-    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let paths = document()["paths"].as_object().unwrap();
     let (_, operations) = paths.iter().find(|(template, _)| fits(template, path))?;
     operations.get(method.as_str().to_lowercase())
 }
@@ -43,13 +80,13 @@ fn fits(template: &str, path: &str) -> bool {
 /// A small part of JSON Schema: as much as our document uses.
 fn matches(schema: &Value, value: &Value, place: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
-        return matches(DOCUMENT.pointer(&reference[1..]).unwrap(), value, place);
+        return matches(document().pointer(&reference[1..]).unwrap(), value, place);
     }
     if let Some(parts) = schema["allOf"].as_array() {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for part in parts {
-            let part = part["$ref"].as_str().map_or(part, |reference| DOCUMENT.pointer(&reference[1..]).unwrap());
+            let part = part["$ref"].as_str().map_or(part, |reference| document().pointer(&reference[1..]).unwrap());
             properties.extend(part["properties"].as_object().cloned().unwrap_or_default());
             required.extend(part["required"].as_array().cloned().unwrap_or_default());
         }

@@ -1,0 +1,43 @@
+//! The database of a test as another program meets it.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Rollbook;
+
+impl Rollbook {
+    /// Every row of every table.
+    pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let db = Connection::open_with_flags(self.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+        tables.map(|table| (table.clone(), rows_of(&db, &table))).collect()
+    }
+
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> usize {
+        self.rows()[table].len()
+    }
+
+    /// Locks the database against writing until the connection is dropped.
+    pub fn lock(&self) -> Connection {
+        let db = Connection::open(self.database()).unwrap();
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        db
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder().join("data/rollbook.db")
+    }
+}
+
+fn rows_of(db: &Connection, table: &str) -> Vec<String> {
+    let mut rows = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
+    let columns = rows.column_count();
+    let row = |row: &rusqlite::Row<'_>| {
+        let values: Result<Vec<_>, _> = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect();
+        Ok(format!("{:?}", values?))
+    };
+    rows.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
