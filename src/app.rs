@@ -258,8 +258,6 @@ fn on_commit(metrics: Arc<Metrics>, bell: Arc<Notify>) -> Arc<dyn Fn(Commit) + S
         metrics.committed(u64::try_from(commit.commands).unwrap_or(u64::MAX));
         if commit.queued_mail {
             bell.notify_waiters();
-            // A worker that is about to rest hears of it too.
-            bell.notify_one();
         }
     })
 }

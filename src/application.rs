@@ -1,6 +1,9 @@
 //! The use cases, one file each, over [`ports`]; [`Registry`] is all they need, in one struct.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -78,7 +81,7 @@ pub struct Memory {
     /// Keys that were looked up lately.
     known_keys: KnownKeys,
     /// Outcomes of attempts that could not be written down yet.
-    unsettled: Mutex<Vec<ports::Settlement>>,
+    unsettled: Mutex<VecDeque<ports::Settlement>>,
 }
 
 impl Memory {

@@ -1,10 +1,12 @@
 //! Deliver: the message that has been due the longest is offered to the relay, and what became of it is written down.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 
 use super::{
     Registry,
-    ports::{Claim, Outcome, Settlement, StoreError},
+    ports::{Claim, ClaimTerms, Outcome, Settlement, StoreError},
 };
 use crate::domain::{
     history::{Actor, Deed, Event},
@@ -45,8 +47,7 @@ impl Registry {
         if let Err(until) = self.with_relay(|relay| relay.admit(now)) {
             return Ok(Delivery::RelayFault { fault: None, until });
         }
-        let lease_until = now.saturating_add(self.policy.lease).unwrap_or(Timestamp::MAX);
-        let claim = self.outbox.claim_due(now, lease_until).await.inspect_err(|_| self.give_back_probe(now))?;
+        let claim = self.outbox.claim_due(self.claim_terms(now)).await.inspect_err(|_| self.give_back_probe(now))?;
         match claim {
             Claim::NothingUntil(next) => {
                 self.give_back_probe(now);
@@ -54,6 +55,16 @@ impl Registry {
             }
             Claim::Taken(message) => self.deliver(&message).await,
         }
+    }
+
+    /// A claim made now. Its horizon is twice as far ahead as anything is put off, so that a clock set back by a little
+    /// hastens nothing, and one set back by years stalls nothing.
+    #[must_use]
+    pub fn claim_terms(&self, now: Timestamp) -> ClaimTerms {
+        let longest_probe = self.with_relay(|relay| relay.longest_pause());
+        let furthest = self.policy.lease.max(self.policy.retry.longest_pause()).max(longest_probe);
+        let later = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        ClaimTerms { now, lease_until: later(self.policy.lease), horizon: later(furthest.saturating_mul(2)) }
     }
 
     async fn deliver(&self, message: &Message) -> Result<Delivery, StoreError> {
@@ -65,7 +76,7 @@ impl Registry {
             Err(fault) => self.refused(message, fault, now),
         };
         let event = event_of(message, &outcome, now);
-        self.owed(|owed| owed.push(Settlement { message: message.id, at: now, outcome, event }));
+        self.owed(|owed| owed.push_back(Settlement { message: message.id, at: now, outcome, event }));
         self.settle_what_is_owed().await?;
         Ok(delivery)
     }
@@ -111,16 +122,16 @@ impl Registry {
 
     /// Writes down the outcomes that are still owed, oldest first; one that fails stays owed.
     async fn settle_what_is_owed(&self) -> Result<(), StoreError> {
-        while let Some(settlement) = self.owed(Vec::pop) {
+        while let Some(settlement) = self.owed(VecDeque::pop_front) {
             if let Err(error) = self.outbox.settle(&settlement).await {
-                self.owed(|owed| owed.push(settlement));
+                self.owed(|owed| owed.push_front(settlement));
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    fn owed<T>(&self, look: impl FnOnce(&mut Vec<Settlement>) -> T) -> T {
+    fn owed<T>(&self, look: impl FnOnce(&mut VecDeque<Settlement>) -> T) -> T {
         look(&mut self.memory.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 

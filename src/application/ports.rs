@@ -169,6 +169,17 @@ pub struct Settlement {
     pub event: Option<Event>,
 }
 
+/// What a claim on the outbox goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimTerms {
+    /// The moment of the claim.
+    pub now: Timestamp,
+    /// Until when it holds.
+    pub lease_until: Timestamp,
+    /// Nothing is put off as far ahead as this: what is due later was put off by a clock that was wrong, and is due now.
+    pub horizon: Timestamp,
+}
+
 /// What a claim on the outbox brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -216,11 +227,11 @@ pub struct OutboxCounts {
 /// The messages that are to be sent.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Claims the message that has been due the longest until `lease_until`; a crash makes it merely late.
+    /// Claims the message that has been due the longest until the lease ends; a crash makes it merely late.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn claim_due(&self, now: Timestamp, lease_until: Timestamp) -> Result<Claim, StoreError>;
+    async fn claim_due(&self, terms: ClaimTerms) -> Result<Claim, StoreError>;
 
     /// Writes down what became of an attempt and ends the claim. Nothing is due before it is written.
     ///

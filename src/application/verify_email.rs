@@ -53,12 +53,13 @@ impl Registry {
     /// [`VerifyEmailError`].
     pub async fn look_at_token(&self, token: &str) -> Result<ProofOnOffer, VerifyEmailError> {
         let proof = self.believed(token).await?;
-        let confirmed_at = match proof.standing(self.clock.now()) {
-            Standing::Open => None,
-            Standing::Confirmed(at) => Some(at),
-            Standing::Expired => {
-                Some(self.proven_otherwise(&proof).await?.verified_at.ok_or(VerifyEmailError::Expired)?)
-            }
+        let standing = proof.standing(self.clock.now());
+        // The owner may have pressed the button of another mail.
+        let confirmed_at = match (standing, self.proven_customer(&proof).await?) {
+            (Standing::Confirmed(at), _) => Some(at),
+            (_, Some(customer)) => customer.verified_at,
+            (Standing::Open, None) => None,
+            (Standing::Expired, None) => return Err(VerifyEmailError::Expired),
         };
         Ok(ProofOnOffer { email: proof.email, confirmed_at })
     }
@@ -71,7 +72,7 @@ impl Registry {
         let now = self.clock.now();
         let proof = self.believed(token).await?;
         if proof.standing(now) == Standing::Expired {
-            let customer = self.proven_otherwise(&proof).await?;
+            let customer = self.proven_customer(&proof).await?.ok_or(VerifyEmailError::Expired)?;
             return Ok(EmailVerified { customer, repeated: true });
         }
         let event =
@@ -93,12 +94,11 @@ impl Registry {
         proof.filter(|_| matches).ok_or(VerifyEmailError::Invalid)
     }
 
-    /// The customer of a dead proof, if another proof has confirmed the same address since.
-    async fn proven_otherwise(&self, proof: &Verification) -> Result<Customer, VerifyEmailError> {
+    /// The customer of a proof, if the same address is proven, by whichever proof.
+    async fn proven_customer(&self, proof: &Verification) -> Result<Option<Customer>, VerifyEmailError> {
         let customer = self.customers.find(proof.customer_id).await?;
-        customer
+        Ok(customer
             .filter(|customer| customer.verified_at.is_some())
-            .filter(|customer| customer.particulars.email.canonical() == proof.email.canonical())
-            .ok_or(VerifyEmailError::Expired)
+            .filter(|customer| customer.particulars.email.canonical() == proof.email.canonical()))
     }
 }

@@ -30,6 +30,12 @@ impl RelayHealth {
         Self { probe_pause, down: None, content_refusals: 0 }
     }
 
+    /// The longest pause between probes.
+    #[must_use]
+    pub fn longest_pause(&self) -> SignedDuration {
+        self.probe_pause * MOST_PROBE_FACTOR
+    }
+
     /// Whether the last that was heard of the relay is good.
     #[must_use]
     pub const fn is_up(&self) -> bool {
@@ -75,10 +81,7 @@ impl RelayHealth {
         if let Some(down) = self.down.as_ref().filter(|down| !down.probing) {
             return down.next_probe;
         }
-        let pause = self
-            .down
-            .as_ref()
-            .map_or(self.probe_pause, |down| (down.pause * 2).min(self.probe_pause * MOST_PROBE_FACTOR));
+        let pause = self.down.as_ref().map_or(self.probe_pause, |down| (down.pause * 2).min(self.longest_pause()));
         let next_probe = later(now, pause);
         self.down = Some(Down { pause, next_probe, probing: false });
         next_probe

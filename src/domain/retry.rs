@@ -9,6 +9,10 @@ const MOST_DOUBTFUL_ATTEMPTS: u32 = 3;
 /// …and this long after it was queued.
 const DOUBTFUL_FOR: SignedDuration = SignedDuration::from_hours(6);
 
+/// However old it is, a message has this many attempts before its age ends it: a clock set forward, or a relay that was
+/// down for days, uses up none of them.
+const FEWEST_ATTEMPTS: u32 = 5;
+
 /// The pauses between the attempts of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -45,10 +49,16 @@ impl RetryPolicy {
             Finality::Doubtful => attempts >= MOST_DOUBTFUL_ATTEMPTS && age >= DOUBTFUL_FOR,
             Finality::Transient => false,
         };
-        if over || age >= self.give_up {
+        if over || (age >= self.give_up && attempts >= FEWEST_ATTEMPTS) {
             return Verdict::Failed;
         }
         Verdict::Later(now.saturating_add(self.pause(attempts, chance)).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The longest that anything is put off.
+    #[must_use]
+    pub fn longest_pause(&self) -> SignedDuration {
+        spread(self.pauses.iter().max().copied().unwrap_or_default(), u32::MAX)
     }
 
     /// The pause after so many attempts, spread by up to a fifth either way.
@@ -162,5 +172,17 @@ mod tests {
         let busy = SendFault::new(Stage::Recipient, Some(451), "busy");
         assert_ne!(policy().judge(&busy, 40, at(0), at(120 * 3600 - 1), MIDDLE), Verdict::Failed);
         assert_eq!(policy().judge(&busy, 40, at(0), at(120 * 3600), MIDDLE), Verdict::Failed);
+    }
+
+    #[test]
+    fn age_alone_ends_nothing_that_was_hardly_tried() {
+        let busy = SendFault::new(Stage::Recipient, Some(451), "busy");
+        assert_ne!(policy().judge(&busy, 4, at(0), at(1_000_000_000), MIDDLE), Verdict::Failed);
+        assert_eq!(policy().judge(&busy, 5, at(0), at(1_000_000_000), MIDDLE), Verdict::Failed);
+    }
+
+    #[test]
+    fn the_longest_pause_is_one_spread_to_its_end() {
+        assert_eq!(policy().longest_pause(), SignedDuration::from_secs(360));
     }
 }

@@ -34,6 +34,8 @@ pub async fn run(registry: Registry, workers: usize, bell: Arc<Notify>, stop: wa
 async fn work(registry: Registry, bell: Arc<Notify>, mut stop: watch::Receiver<()>) {
     // A stop before the first look has changed already, or its sender is gone.
     while matches!(stop.has_changed(), Ok(false)) {
+        // Listening before looking: what is queued while a worker looks is heard when it rests.
+        let rung = bell.notified();
         let rest = match registry.deliver_next().await {
             Ok(delivery) => rest_after(&registry, delivery),
             Err(error) => {
@@ -44,7 +46,7 @@ async fn work(registry: Registry, bell: Arc<Notify>, mut stop: watch::Receiver<(
         let Some(rest) = rest else { continue };
         tokio::select! {
             _ = stop.changed() => {}
-            _ = timeout(rest, bell.notified()) => {}
+            _ = timeout(rest, rung) => {}
         }
     }
 }

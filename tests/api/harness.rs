@@ -7,17 +7,20 @@ mod held;
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, header};
 use rollbook::{
-    app::{App, World},
-    application::{Registry, deliver_message::Delivery},
-    domain::api_key::{KeyId, KeyName, Scope},
+    app::{App, StartError, World},
+    application::{Registry, deliver_message::Delivery, ports::Clock as _},
+    domain::{
+        api_key::{KeyId, KeyName, Scope},
+        ids::CustomerId,
+    },
     infrastructure::config::{Config, Environment, Layers},
 };
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
 
 pub use self::{
     answer::Answer,
@@ -26,7 +29,7 @@ pub use self::{
 };
 use crate::{connections::client::Client as RawClient, smtp_peer::SmtpPeer};
 
-/// A running Rollbook. Nobody delivers its mail until the test says so.
+/// A running Rollbook. Nobody delivers its mail until the test says so, unless it was started [`at_work`](Self::at_work).
 pub struct Rollbook {
     pub clock: HeldClock,
     pub registry: Registry,
@@ -41,6 +44,16 @@ pub struct Rollbook {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
+    delivers: Delivers,
+}
+
+/// Who delivers the mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivers {
+    /// The test, step by step.
+    Test,
+    /// The app's own workers.
+    Workers,
 }
 
 impl Rollbook {
@@ -51,26 +64,42 @@ impl Rollbook {
 
     /// With some settings, by their keys, such as `("resend_cooldown", "0s")`.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let settings = settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let (world, clock) = held::world();
-        Self::run_in(tempfile::tempdir().unwrap(), settings, world, clock).await
+        Self::begin(owned(settings), Delivers::Test).await
     }
 
     /// Sending by SMTP to a peer, in clear text over loopback.
     pub async fn sending_to(peer: &SmtpPeer, settings: &[(&str, &str)]) -> Self {
-        let url = format!("smtp://127.0.0.1:{}", peer.port());
-        let smtp = [("mail_transport", "smtp"), ("smtp_url", url.as_str()), ("mail_from", "Acme <hello@acme.example>")];
-        Self::with(&[&smtp[..], settings].concat()).await
+        Self::begin(smtp_settings(peer, settings), Delivers::Test).await
     }
 
-    async fn run_in(folder: TempDir, settings: Vec<(String, String)>, world: World, clock: HeldClock) -> Self {
+    /// Sending by SMTP to a peer with the app's own workers, as in production.
+    pub async fn at_work(peer: &SmtpPeer, settings: &[(&str, &str)]) -> Self {
+        Self::begin(smtp_settings(peer, settings), Delivers::Workers).await
+    }
+
+    async fn begin(settings: Vec<(String, String)>, delivers: Delivers) -> Self {
+        let (world, clock) = held::world();
+        Self::run_in(tempfile::tempdir().unwrap(), settings, world, clock, delivers).await
+    }
+
+    async fn run_in(
+        folder: TempDir,
+        settings: Vec<(String, String)>,
+        world: World,
+        clock: HeldClock,
+        delivers: Delivers,
+    ) -> Self {
         let app = App::start(&config(&folder, &settings), world.clone()).await.unwrap();
         let url = format!("http://{}", app.address().unwrap());
         let admin_url = app.admin_address().map(|address| format!("http://{address}"));
         let registry = app.registry().clone();
         let key = key_of(&registry, &[Scope::Admin]).await;
         let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(app.serve(async { stopped.await.unwrap_or(()) }));
+        let stopped = async { stopped.await.unwrap_or(()) };
+        let running = match delivers {
+            Delivers::Test => tokio::spawn(app.serve(stopped)),
+            Delivers::Workers => tokio::spawn(app.run(stopped)),
+        };
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self {
             clock,
@@ -84,27 +113,66 @@ impl Rollbook {
             client,
             stop: Some(stop),
             running,
+            delivers,
         }
     }
 
     /// Stops and starts again in the same folder, at the same held time.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.restart_with(&[]).await
+    }
+
+    /// Stops and starts again in the same folder, with other values for some settings.
+    pub async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
         let folder = self.stop().await;
-        let (settings, world, clock) = (self.settings.clone(), self.world.clone(), self.clock.clone());
+        let settings = [self.settings.clone(), owned(settings)].concat();
+        let (world, clock, delivers) = (self.world.clone(), self.clock.clone(), self.delivers);
         // Its database is only free once nobody holds the store any more.
         drop(self);
-        Self::run_in(folder, settings, world, clock).await
+        Self::run_in(folder, settings, world, clock, delivers).await
     }
 
     async fn stop(&mut self) -> TempDir {
-        self.stop.take().unwrap().send(()).unwrap();
+        self.ask_to_stop();
         (&mut self.running).await.unwrap();
         self.folder.take().unwrap()
+    }
+
+    /// Asks the app to stop, and does not wait for it.
+    pub fn ask_to_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).unwrap();
+        }
+    }
+
+    /// Waits until nobody listens at the app's address any more.
+    pub async fn until_it_serves_no_more(&self) {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let refused = async { while TcpStream::connect(address).await.is_ok() {} };
+        timeout(Duration::from_secs(10), refused).await.expect("the app stops listening");
+    }
+
+    /// Tries to start a second app in the same folder.
+    pub async fn start_another(&self) -> Result<App, StartError> {
+        App::start(&config(self.folder.as_ref().unwrap(), &self.settings), self.world.clone()).await
     }
 
     /// The folder with the database.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.as_ref().unwrap().path()
+    }
+
+    /// The database, opened beside the app as another program would.
+    pub fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder().join("data/rollbook.db")).unwrap()
+    }
+
+    /// What was done to a customer, oldest first.
+    pub fn deeds(&self, customer: &Value) -> Vec<String> {
+        let id = CustomerId::parse(customer["id"].as_str().unwrap()).unwrap().uuid();
+        let db = self.database();
+        let mut deeds = db.prepare("SELECT deed FROM history WHERE customer_id = ?1 ORDER BY number").unwrap();
+        deeds.query_map([id.as_u64_pair().0.cast_signed()], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
     /// A further key with some scopes.
@@ -195,11 +263,46 @@ impl Rollbook {
         self.clock.pass(SignedDuration::try_from(time).unwrap());
     }
 
-    /// The token of the captured mail that was sent to a customer last.
-    pub async fn captured_token(&self, customer: &Value) -> String {
+    /// Lets time pass until a moment that an answer named.
+    pub fn pass_until(&self, moment: &Value) {
+        self.clock.pass(self.time_until(moment));
+    }
+
+    /// How long it is until a moment that an answer named.
+    pub fn time_until(&self, moment: &Value) -> SignedDuration {
+        moment.as_str().unwrap().parse::<Timestamp>().unwrap().duration_since(self.clock.now())
+    }
+
+    /// The newest message to a customer.
+    pub async fn message_to(&self, customer: &Value) -> Value {
         let path = format!("/api/messages?limit=1&customer_id={}", customer["id"].as_str().unwrap());
         let page = self.get(&path).await.json();
-        let message = self.get(&format!("/api/messages/{}", page["items"][0]["id"].as_str().unwrap())).await.json();
+        self.message(&page["items"][0]["id"]).await
+    }
+
+    /// The message as it is shown now.
+    pub async fn message(&self, id: &Value) -> Value {
+        let answer = self.get(&format!("/api/messages/{}", id.as_str().unwrap())).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// Asks for a customer's verification mail again.
+    pub async fn resend(&self, customer: &Value) -> Answer {
+        let path = format!("/api/customers/{}/verification", customer["id"].as_str().unwrap());
+        self.send(Method::POST, &path, Some(&self.key), &[], None).await
+    }
+
+    /// The value of a line of `/metrics`, such as `rollbook_outbox_messages{state="sent"}`.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").await.text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {text}"));
+        line.trim().parse().unwrap()
+    }
+
+    /// The token of the captured mail that was sent to a customer last.
+    pub async fn captured_token(&self, customer: &Value) -> String {
+        let message = self.message_to(customer).await;
         let text = message["text"].as_str().unwrap();
         let link = text.lines().find(|line| line.contains("/verify?token=")).unwrap();
         link.split_once("token=").unwrap().1.to_owned()
@@ -210,6 +313,16 @@ impl Rollbook {
         let form = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
         self.send(Method::POST, "/verify", None, &form, Some(format!("token={token}"))).await
     }
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn smtp_settings(peer: &SmtpPeer, settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let url = format!("smtp://127.0.0.1:{}", peer.port());
+    let smtp = [("mail_transport", "smtp"), ("smtp_url", url.as_str()), ("mail_from", "Acme <hello@acme.example>")];
+    owned(&[&smtp[..], settings].concat())
 }
 
 /// A configuration for a folder of a test, on a free port.

@@ -11,6 +11,7 @@
 mod api_peer;
 mod connections;
 mod customers;
+mod delivery;
 mod document;
 mod errors;
 mod harness;
@@ -19,5 +20,8 @@ mod health;
 mod http_api;
 mod keys;
 mod main_job;
+mod messages;
+mod resend;
 mod smtp;
 mod smtp_peer;
+mod verification;

@@ -66,6 +66,8 @@ pub(crate) enum Do {
     Drop,
     /// Begin a line that never ends.
     Endless,
+    /// Say nothing until [`SmtpPeer::go_on`], then the usual.
+    Wait,
 }
 
 /// How TLS begins.
@@ -97,6 +99,7 @@ struct Orders {
     tls: Option<(TlsMode, Certificate)>,
     rules: Mutex<Vec<Rule>>,
     login: Mutex<Option<Login>>,
+    waits: watch::Sender<bool>,
     seen: watch::Sender<Seen>,
 }
 
@@ -119,6 +122,7 @@ struct Seen {
     open: usize,
     reached: HashMap<At, usize>,
     said: Vec<Said>,
+    read: Vec<ReceivedMail>,
     mails: Vec<ReceivedMail>,
 }
 
@@ -149,8 +153,13 @@ impl SmtpPeer {
     async fn begin(tls: Option<(TlsMode, Certificate)>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let orders =
-            Arc::new(Orders { tls, rules: Mutex::default(), login: Mutex::default(), seen: watch::Sender::default() });
+        let orders = Arc::new(Orders {
+            tls,
+            rules: Mutex::default(),
+            login: Mutex::default(),
+            waits: watch::Sender::new(true),
+            seen: watch::Sender::default(),
+        });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&orders)));
         Self { port, orders, taken: AtomicUsize::new(0), accepting }
     }
@@ -186,6 +195,11 @@ impl SmtpPeer {
         self.orders.rules.lock().unwrap().clear();
     }
 
+    /// Lets every session go on that waits by [`Do::Wait`], now or later.
+    pub(crate) fn go_on(&self) {
+        self.orders.waits.send_replace(false);
+    }
+
     /// The next mail that was accepted, in order of arrival; waits for it.
     pub(crate) async fn next_mail(&self) -> ReceivedMail {
         let index = self.taken.fetch_add(1, Ordering::Relaxed);
@@ -196,6 +210,11 @@ impl SmtpPeer {
     /// Every mail accepted so far.
     pub(crate) fn mails_so_far(&self) -> Vec<ReceivedMail> {
         self.orders.seen.borrow().mails.clone()
+    }
+
+    /// Every mail read to its final dot so far, whatever was answered.
+    pub(crate) fn mails_read(&self) -> Vec<ReceivedMail> {
+        self.orders.seen.borrow().read.clone()
     }
 
     /// How many connections were accepted.
@@ -210,7 +229,13 @@ impl SmtpPeer {
 
     /// Waits until a client has come this far, on any connection so far.
     pub(crate) async fn reached(&self, at: At) {
-        self.until(&format!("a client at {at:?}"), |seen| seen.reached.contains_key(&at)).await;
+        self.reached_times(at, 1).await;
+    }
+
+    /// Waits until clients have come this far so many times.
+    pub(crate) async fn reached_times(&self, at: At, times: usize) {
+        let has_come = |seen: &Seen| seen.reached.get(&at).is_some_and(|count| *count >= times);
+        self.until(&format!("a client at {at:?}, time {times}"), has_come).await;
     }
 
     /// Waits until no connection is open.
@@ -262,6 +287,12 @@ impl Orders {
         let rule = rules.iter_mut().find(|rule| rule.at == at && rule.left != Some(0))?;
         rule.left = rule.left.map(|left| left - 1);
         Some(rule.act)
+    }
+
+    async fn wait(&self) {
+        let mut waits = self.waits.subscribe();
+        // The sender is ours.
+        let _ = waits.wait_for(|waits| !waits).await;
     }
 
     fn login(&self) -> Option<Login> {

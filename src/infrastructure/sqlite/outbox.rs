@@ -11,7 +11,9 @@ use super::{
     writer::Transaction,
 };
 use crate::{
-    application::ports::{Claim, MessagePage, MessageQuery, Outbox, OutboxCounts, Outcome, Settlement, StoreError},
+    application::ports::{
+        Claim, ClaimTerms, MessagePage, MessageQuery, Outbox, OutboxCounts, Outcome, Settlement, StoreError,
+    },
     domain::{
         ids::MessageId,
         message::{Message, MessageState},
@@ -37,13 +39,19 @@ const FIND_BY_KEY: &str = concat!(select_message!(), " WHERE o.id = ?1");
 const OF_PROOF: &str =
     concat!(select_message!(), " WHERE o.customer_id = ?1 AND o.proof = ?2 ORDER BY o.id DESC LIMIT 1");
 const PAGE: &str = concat!(select_message!(), " WHERE o.id < ?1 ORDER BY o.id DESC LIMIT ?2");
-const PAGE_OF_CUSTOMER: &str =
-    concat!(select_message!(), " WHERE o.customer_id = ?3 AND o.id < ?1 ORDER BY o.id DESC LIMIT ?2");
+const PAGE_OF_CUSTOMER: &str = concat!(
+    select_message!(),
+    " WHERE o.customer_id = ?3 AND c.id_tail = ?4 AND o.id < ?1 ORDER BY o.id DESC LIMIT ?2"
+);
 
-const NEXT_DUE: &str = "SELECT min(due_at) FROM outbox WHERE due_at IS NOT NULL";
+/// The first and the last moment at which anything is due.
+const DUE: &str = "SELECT (SELECT min(due_at) FROM outbox WHERE due_at IS NOT NULL), \
+    (SELECT max(due_at) FROM outbox WHERE due_at IS NOT NULL)";
 
-const CLAIM: &str = "UPDATE outbox SET due_at = ?2, claimed = 1 WHERE id = \
-    (SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT 1) RETURNING id";
+/// What lies beyond the horizon comes after all that is properly due.
+const CLAIM: &str = "UPDATE outbox SET due_at = ?2, claimed = 1 WHERE id = coalesce(\
+    (SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT 1), \
+    (SELECT id FROM outbox WHERE due_at > ?3 ORDER BY due_at LIMIT 1)) RETURNING id";
 
 const INSERT: &str = "INSERT INTO outbox (id, id_tail, customer_id, proof, kind, state, attempts, due_at, claimed, \
     created_at, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10)";
@@ -68,16 +76,16 @@ const SHOW: &str = "UPDATE customers SET proof_state = ?3, proof_attempts = proo
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn claim_due(&self, now: Timestamp, lease_until: Timestamp) -> Result<Claim, StoreError> {
+    async fn claim_due(&self, terms: ClaimTerms) -> Result<Claim, StoreError> {
         // A look before the leap spares the writer a transaction for nothing; the claim itself decides.
-        let next = self.next_due().await?;
-        if next.is_none_or(|due| due > now) {
-            return Ok(Claim::NothingUntil(next));
+        let due = self.due().await?;
+        if due.is_none_or(|(first, last)| first > terms.now && last <= terms.horizon) {
+            return Ok(Claim::NothingUntil(due.map(|(first, _)| first)));
         }
-        let claimed = self.writer.write(move |tx| claim(tx, now, lease_until)).await?;
+        let claimed = self.writer.write(move |tx| claim(tx, terms)).await?;
         match claimed {
             Some(message) => Ok(Claim::Taken(Box::new(message))),
-            None => Ok(Claim::NothingUntil(self.next_due().await?)),
+            None => Ok(Claim::NothingUntil(self.due().await?.map(|(first, _)| first))),
         }
     }
 
@@ -101,8 +109,13 @@ impl Outbox for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.readers.read(|db| db.prepare_cached(NEXT_DUE)?.query_row([], |row| Columns::of(row).time_if_any())).await
+    /// The first and the last moment at which anything is due.
+    async fn due(&self) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        let first_and_last = |row: &Row<'_>| {
+            let mut columns = Columns::of(row);
+            Ok(columns.time_if_any()?.zip(columns.time_if_any()?))
+        };
+        self.readers.read(move |db| db.prepare_cached(DUE)?.query_row([], first_and_last)).await
     }
 }
 
@@ -150,10 +163,10 @@ pub(super) fn cancel_waiting(tx: &Transaction<'_>, customer: i64) -> rusqlite::R
     Ok(())
 }
 
-fn claim(tx: &Transaction<'_>, now: Timestamp, lease_until: Timestamp) -> Result<Option<Message>, StoreError> {
+fn claim(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Message>, StoreError> {
     let claimed: Option<i64> = tx
         .prepare_cached(CLAIM)?
-        .query_map((micros(now), micros(lease_until)), |row| row.get(0))?
+        .query_map((micros(terms.now), micros(terms.lease_until), micros(terms.horizon)), |row| row.get(0))?
         .last()
         .transpose()?;
     match claimed {
@@ -220,10 +233,11 @@ fn page(db: &Connection, query: MessageQuery) -> rusqlite::Result<MessagePage> {
     let before = query.after.map_or(i64::MAX, u64::cast_signed);
     let one_more = i64::from(query.limit) + 1;
     let mut messages: Vec<Message> = match query.customer {
-        Some(id) => db
-            .prepare_cached(PAGE_OF_CUSTOMER)?
-            .query_map((before, one_more, halves(id.uuid()).0), message)?
-            .collect::<Result<_, _>>()?,
+        Some(id) => {
+            let (key, tail) = halves(id.uuid());
+            let mut page = db.prepare_cached(PAGE_OF_CUSTOMER)?;
+            page.query_map((before, one_more, key, tail), message)?.collect::<Result<_, _>>()?
+        }
         None => db.prepare_cached(PAGE)?.query_map((before, one_more), message)?.collect::<Result<_, _>>()?,
     };
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);

@@ -163,8 +163,9 @@ impl<'a> Dialogue<'a> {
             }
         }
         let (from, to) = self.forget();
+        let mail = ReceivedMail { from, to, raw, session: self.session };
+        self.orders.seen.send_modify(|seen| seen.read.push(mail.clone()));
         if self.answer(At::Dot, "250 2.0.0 taken").await? {
-            let mail = ReceivedMail { from, to, raw, session: self.session };
             self.orders.seen.send_modify(|seen| seen.mails.push(mail));
         }
         Ok(())
@@ -177,11 +178,13 @@ impl<'a> Dialogue<'a> {
 
     /// Does what is ordered, or says the usual; whether that was a consent.
     async fn answer(&mut self, at: At, usual: &str) -> io::Result<bool> {
-        let Some(act) = self.orders.at(at) else {
-            self.say(usual.as_bytes()).await?;
-            return Ok(consents(usual.as_bytes()));
-        };
-        self.follow(act).await
+        match self.orders.at(at) {
+            None => {}
+            Some(Do::Wait) => self.orders.wait().await,
+            Some(act) => return self.follow(act).await,
+        }
+        self.say(usual.as_bytes()).await?;
+        Ok(consents(usual.as_bytes()))
     }
 
     /// Does what is ordered, where the usual is to say nothing.
@@ -210,6 +213,10 @@ impl<'a> Dialogue<'a> {
                 let mut ignored = [0; 1024];
                 while self.stream.read(&mut ignored).await? > 0 {}
                 Err(io::ErrorKind::UnexpectedEof.into())
+            }
+            Do::Wait => {
+                self.orders.wait().await;
+                Ok(true)
             }
             Do::Drop => Err(io::ErrorKind::ConnectionAborted.into()),
             Do::Endless => {

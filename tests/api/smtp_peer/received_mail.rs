@@ -38,6 +38,11 @@ impl ReceivedMail {
         text.lines().find(is_link).unwrap_or_else(|| panic!("a link alone on its line: {text}")).to_owned()
     }
 
+    /// The token of the link.
+    pub(crate) fn token(&self) -> String {
+        self.link().split_once("token=").expect("a token in the link").1.to_owned()
+    }
+
     fn part(&self, kind: &str) -> String {
         let parsed = self.parsed();
         let part = parsed.parts().find(|part| part.ctype.mimetype == kind);

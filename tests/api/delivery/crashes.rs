@@ -1,0 +1,132 @@
+//! Crashes, cut connections and a database in somebody else's hands.
+
+use rollbook::application::ports::{Claim, Clock as _, StoreError};
+
+use super::*;
+
+/// What a worker does before it dies.
+async fn claim(rollbook: &Rollbook) {
+    let now = rollbook.clock.now();
+    let claim = rollbook.registry.outbox.claim_due(now, now + rollbook.registry.policy.lease).await.unwrap();
+    assert!(matches!(claim, Claim::Taken(_)), "{claim:?}");
+}
+
+/// Locks the database as another program would, until the answer is dropped.
+fn lock(rollbook: &Rollbook) -> rusqlite::Connection {
+    let other = rollbook.database();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other
+}
+
+#[tokio::test]
+async fn a_crash_between_claim_and_outcome_makes_a_mail_merely_late() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    rollbook.register("ada@example.org").await;
+    claim(&rollbook).await;
+    let rollbook = rollbook.restart().await;
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    assert_eq!(peer.mails_so_far().len(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_lapses_makes_its_message_due_again() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    claim(&rollbook).await;
+    assert_eq!(rollbook.message_to(&ada).await["next_attempt_at"], Value::Null, "under way");
+    rollbook.pass(19 * MINUTE);
+    assert_eq!(rollbook.deliver().await, []);
+    rollbook.pass(MINUTE);
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+}
+
+#[tokio::test]
+async fn a_connection_cut_amid_the_mail_brings_it_again_under_the_same_id() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    peer.on(At::Body, Do::Drop).times(1);
+    peer.on(At::Dot, Do::Drop).times(1);
+    for stage in ["DATA", "final dot"] {
+        let delivered = rollbook.deliver().await;
+        assert!(matches!(delivered[..], [Delivery::Deferred(_)]), "{delivered:?}");
+        let (state, words) = shown(&rollbook, &ada).await;
+        assert_eq!(state, "deferred");
+        assert!(words.as_str().unwrap().ends_with("the server closed the connection without an answer"), "{words}");
+        assert!(words.as_str().unwrap().starts_with(stage), "{words}");
+        rollbook.pass_until(&rollbook.message_to(&ada).await["next_attempt_at"]);
+    }
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    let [unanswered, taken] = &peer.mails_read()[..] else { panic!("{:?}", peer.mails_read()) };
+    assert_eq!(unanswered.raw, taken.raw);
+    assert_eq!(rollbook.message_to(&ada).await["attempts"], 3);
+}
+
+#[tokio::test]
+async fn a_relay_that_never_answers_the_dot_is_given_up_and_asked_again() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("smtp_final_dot_timeout", "50ms")]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    peer.on(At::Dot, Do::Hang).times(1);
+    rollbook.deliver().await;
+    assert_eq!(shown(&rollbook, &ada).await, ("deferred".into(), "final dot: no answer within 50ms".into()));
+    rollbook.pass(MINUTE);
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    assert_eq!(peer.mails_read()[0].raw, peer.next_mail().await.raw);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_sent() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
+    rollbook.register("ada@example.org").await;
+    let other = lock(&rollbook);
+    let refused = rollbook.registry.deliver_next().await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(peer.connections(), 0);
+    drop(other);
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+}
+
+#[tokio::test]
+async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sent_twice() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    rollbook.register("eve@example.org").await;
+    peer.on(At::Dot, Do::Wait);
+    let (sent, other) = tokio::join!(rollbook.registry.deliver_next(), async {
+        peer.reached(At::Dot).await;
+        let other = lock(&rollbook);
+        peer.go_on();
+        other
+    });
+    assert!(matches!(sent, Err(StoreError::Unavailable(_))), "{sent:?}");
+    assert_eq!(peer.next_mail().await.to, ["ada@example.org"]);
+
+    let said = peer.said().len();
+    let still = rollbook.registry.deliver_next().await;
+    assert!(matches!(still, Err(StoreError::Unavailable(_))), "{still:?}");
+    nothing_new_was_said(&peer, said);
+
+    drop(other);
+    rollbook.pass(HOUR);
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent], "eve's alone");
+    assert_eq!(peer.mails_so_far().len(), 2);
+    assert_eq!(shown(&rollbook, &ada).await, ("sent".into(), Value::Null));
+    assert_eq!(rollbook.deeds(&ada), ["registered", "mail_sent"]);
+}
+
+#[tokio::test]
+async fn mail_queued_for_a_relay_can_be_read_after_a_change_to_capture() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    let rollbook = rollbook.restart_with(&[("mail_transport", "capture")]).await;
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    let token = rollbook.captured_token(&ada).await;
+    assert_eq!(rollbook.press(&token).await.status, 200);
+    assert_eq!(peer.connections(), 0);
+}
