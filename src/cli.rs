@@ -87,9 +87,7 @@ impl Cli {
         match self.try_run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failed { code, message }) => {
-                for line in message.lines() {
-                    eprintln!("rollbook: {line}");
-                }
+                message.lines().for_each(|line| say(&format!("rollbook: {line}")));
                 ExitCode::from(code)
             }
         }
@@ -101,9 +99,7 @@ impl Cli {
         }
         let load = || Config::load(&self.flags.over(Environment::of_the_process()?));
         let Loaded { config, explained, warnings } = load().map_err(|error| Failed::of_use(error.to_string()))?;
-        for warning in warnings {
-            eprintln!("rollbook: warning: {warning}");
-        }
+        warnings.iter().for_each(|warning| say(&format!("rollbook: warning: {warning}")));
         match self.verb {
             Verb::Serve => serve::run(&config),
             Verb::Key(verb) => key::run(&config, verb),
@@ -112,6 +108,12 @@ impl Cli {
             Verb::Config { json } => print(&config::run(&explained, json)),
         }
     }
+}
+
+/// Talks on stderr, in whole lines. If nobody hears it any more, that is no reason to stop, as `eprintln!` would.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Writes to stdout; a reader that has heard enough, such as `head`, is no failure.
