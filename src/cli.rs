@@ -87,7 +87,9 @@ impl Cli {
         match self.try_run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failed { code, message }) => {
-                message.lines().for_each(|line| say(&format!("rollbook: {line}")));
+                for line in message.lines() {
+                    say(&format!("rollbook: {line}"));
+                }
                 ExitCode::from(code)
             }
         }
@@ -99,7 +101,9 @@ impl Cli {
         }
         let load = || Config::load(&self.flags.over(Environment::of_the_process()?));
         let Loaded { config, explained, warnings } = load().map_err(|error| Failed::of_use(error.to_string()))?;
-        warnings.iter().for_each(|warning| say(&format!("rollbook: warning: {warning}")));
+        for warning in warnings {
+            say(&format!("rollbook: warning: {warning}"));
+        }
         match self.verb {
             Verb::Serve => serve::run(&config),
             Verb::Key(verb) => key::run(&config, verb),

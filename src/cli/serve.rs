@@ -61,17 +61,15 @@ async fn greet(app: &App, config: &Config) -> Result<(), Failed> {
 }
 
 fn greeting(address: SocketAddr, admin: Option<SocketAddr>, advice: Option<&str>) -> String {
-    let mut lines = format!("rollbook: browse the API at http://{address}/docs");
-    if let Some(admin) = admin {
-        lines += &format!("\nrollbook: health and metrics are at http://{admin}");
-    }
-    if let Some(command) = advice {
-        lines += &format!(
-            "\nrollbook: nobody can call the API yet: there is no API key. Make one, in another terminal, with\n\n    \
+    let browse = format!("rollbook: browse the API at http://{address}/docs");
+    let admin = admin.map(|admin| format!("rollbook: health and metrics are at http://{admin}"));
+    let advice = advice.map(|command| {
+        format!(
+            "rollbook: nobody can call the API yet: there is no API key. Make one, in another terminal, with\n\n    \
              rollbook {command}\n\nrollbook: (from the source: cargo run --release -- {command})"
-        );
-    }
-    lines
+        )
+    });
+    [Some(browse), admin, advice].into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// The folder is named whole: a relative one would mean another folder in a terminal that is elsewhere.
