@@ -2,7 +2,7 @@
 
 mod bodies;
 mod caps;
-mod client;
+pub(crate) mod client;
 mod deadlines;
 mod early_answers;
 mod exchanges;

@@ -14,5 +14,6 @@ mod harness;
 mod health;
 mod http_api;
 mod main_job;
+mod program;
 mod smtp;
 mod smtp_peer;
