@@ -1,10 +1,12 @@
 //! The composition root: joins the parts, binds, runs the server and the workers, shuts down.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
+    task::JoinHandle,
+    time::timeout,
 };
 
 use crate::{
@@ -113,41 +115,54 @@ impl App {
         &self.registry
     }
 
-    /// Serves and delivers until `stop`, then finishes what was taken: requests first, then the mails under way.
+    /// Serves and delivers until `stop`, then finishes what was taken: requests and mails at once, so that a stuck client
+    /// and a stuck relay cannot each hold the stop up in turn.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (running, stopping) = watch::channel(());
-        let workers =
-            tokio::spawn(worker::run(self.registry.clone(), self.mail_sessions, Arc::clone(&self.bell), stopping));
-        let drain = self.web.limits.drain;
+        let work = worker::run(self.registry.clone(), self.mail_sessions, Arc::clone(&self.bell), stopping.clone());
+        let mails = finish(tokio::spawn(work), stopping, self.web.limits.drain);
         let mailer = Arc::clone(&self.mailer);
         // The folder is ours until the last mail is settled, not only until the last request is answered.
         let _lock = Arc::clone(&self.lock);
-        self.serve(stop).await;
-        drop(running);
-        // A mail whose session outlasts this is cut off; its claim is released by the next start.
-        if tokio::time::timeout(drain, workers).await.is_err() {
-            tracing::warn!("a mail was still under way; it is tried again after the next start");
-        }
+        let stop = async {
+            stop.await;
+            drop(running);
+        };
+        tokio::join!(self.serve(stop), mails);
         mailer.close().await;
     }
 
     /// Serves until `stop`, then finishes the requests that were taken. Nobody delivers: a test steps that itself.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let (running, mut stopping) = watch::channel(());
+        let (running, stopping) = watch::channel(());
         let limits = &self.web.limits;
         let public = Arc::new(self.web.public(self.admin_listener.is_none()));
-        let api = async {
-            server::serve(self.listener, public, Arc::clone(limits), stop).await;
+        let stop = async {
+            stop.await;
             drop(running);
         };
+        let api = server::serve(self.listener, public, Arc::clone(limits), stop);
         match self.admin_listener {
             Some(listener) => {
-                let stopped = async move { while stopping.changed().await.is_ok() {} };
-                let admin = server::serve(listener, Arc::new(self.web.admin()), Arc::clone(limits), stopped);
-                tokio::join!(api, admin);
+                let admin = Arc::new(self.web.admin());
+                tokio::join!(api, server::serve(listener, admin, Arc::clone(limits), stopped(stopping)));
             }
             None => api.await,
         }
+    }
+}
+
+/// Completes once there is no sender any more.
+async fn stopped(mut stopping: watch::Receiver<()>) {
+    while stopping.changed().await.is_ok() {}
+}
+
+/// Waits for the stop and then, so long, for the mails under way.
+async fn finish(workers: JoinHandle<()>, stopping: watch::Receiver<()>, drain: Duration) {
+    stopped(stopping).await;
+    // A mail whose session outlasts this is cut off; its claim is released by the next start.
+    if timeout(drain, workers).await.is_err() {
+        tracing::warn!("a mail was still under way; it is tried again after the next start");
     }
 }
 

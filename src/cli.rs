@@ -88,7 +88,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failed { code, message }) => {
                 for line in message.lines() {
-                    eprintln!("rollbook: {line}");
+                    say(&format!("rollbook: {line}"));
                 }
                 ExitCode::from(code)
             }
@@ -102,7 +102,7 @@ impl Cli {
         let load = || Config::load(&self.flags.over(Environment::of_the_process()?));
         let Loaded { config, explained, warnings } = load().map_err(|error| Failed::of_use(error.to_string()))?;
         for warning in warnings {
-            eprintln!("rollbook: warning: {warning}");
+            say(&format!("rollbook: warning: {warning}"));
         }
         match self.verb {
             Verb::Serve => serve::run(&config),
@@ -112,6 +112,12 @@ impl Cli {
             Verb::Config { json } => print(&config::run(&explained, json)),
         }
     }
+}
+
+/// Talks on stderr, in whole lines. If nobody hears it any more, that is no reason to stop, as `eprintln!` would.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Writes to stdout; a reader that has heard enough, such as `head`, is no failure.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failed, print, small_runtime};
+use super::{Failed, print, say, small_runtime};
 use crate::{
     app,
     application::Registry,
@@ -67,7 +67,7 @@ async fn make(registry: &Registry, create: Create) -> Result<(), Failed> {
     scopes.sort_unstable();
     scopes.dedup();
     let (key, secret) = registry.create_key(create.name, scopes).await?;
-    eprintln!("rollbook: key {} ({}) is made; this is the only time it is shown:", key.id, words(&key));
+    say(&format!("rollbook: key {} ({}) is made; this is the only time it is shown:", key.id, words(&key)));
     print(&format!("{}\n", secret.expose()))
 }
 
@@ -79,7 +79,7 @@ async fn list(registry: &Registry, json: bool) -> Result<(), Failed> {
         return print(&format!("{:#}\n", Value::Array(keys)));
     }
     if keys.is_empty() {
-        eprintln!("rollbook: there are no keys; rollbook key create --name NAME --scope SCOPE makes one");
+        say("rollbook: there are no keys; rollbook key create --name NAME --scope SCOPE makes one");
     }
     let line = |key: &ApiKey| {
         let state = if key.counts(now) { "counts" } else { "revoked" };
@@ -90,7 +90,7 @@ async fn list(registry: &Registry, json: bool) -> Result<(), Failed> {
 
 async fn revoke(registry: &Registry, id: KeyId) -> Result<(), Failed> {
     if registry.revoke_key(id).await? {
-        eprintln!("rollbook: key {id} is revoked");
+        say(&format!("rollbook: key {id} is revoked"));
         Ok(())
     } else {
         Err(Failed { code: 1, message: format!("there is no key {id}; rollbook key list shows them") })

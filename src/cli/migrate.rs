@@ -1,17 +1,17 @@
 //! `rollbook migrate`: bring the database up to date without serving.
 
-use super::Failed;
+use super::{Failed, say};
 use crate::{app, infrastructure::config::Config};
 
 pub(super) fn run(config: &Config) -> Result<(), Failed> {
     let done = app::migrate(config)?;
     if done.from == done.to {
-        eprintln!("rollbook: schema {} is up to date; nothing was changed", done.to);
+        say(&format!("rollbook: schema {} is up to date; nothing was changed", done.to));
     } else {
-        eprintln!("rollbook: schema {} became {}", done.from, done.to);
+        say(&format!("rollbook: schema {} became {}", done.from, done.to));
     }
     if let Some(snapshot) = done.snapshot {
-        eprintln!("rollbook: what was there before is kept in {}", snapshot.display());
+        say(&format!("rollbook: what was there before is kept in {}", snapshot.display()));
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! `rollbook serve`: the server, until it is told to stop.
 
+use std::{net::SocketAddr, path::Path};
+
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Failed;
+use super::{Failed, say};
 use crate::{
     app::{App, World},
     infrastructure::{
@@ -38,24 +40,46 @@ async fn serve(config: &Config) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Says where it is, and, as long as nobody could call, how to get a key.
+/// Says where it is, and, as long as nobody could call, how to get a key. Machines hear it by the log alone.
 async fn greet(app: &App, config: &Config) -> Result<(), Failed> {
     let Some(address) = app.address() else { return Ok(()) };
-    tracing::info!(%address, transport = ?config.mail.transport, data = %config.store.data_dir.display(), "rollbook serves");
-    eprintln!("rollbook: browse the API at http://{address}/docs");
-    if let Some(admin) = app.admin_address() {
-        eprintln!("rollbook: health and metrics are at http://{admin}");
-    }
+    let admin_address = app.admin_address();
+    let data = config.store.data_dir.display();
+    let admin = admin_address.map(tracing::field::display);
+    tracing::info!(%address, admin, transport = ?config.mail.transport, %data, "rollbook serves");
     let now = app.registry().clock.now();
-    if !app.registry().list_keys().await?.iter().any(|key| key.counts(now)) {
-        let folder = config.store.data_dir.display();
-        eprintln!("rollbook: nobody can call the API yet: there is no API key. Make one, in another terminal, with");
-        eprintln!();
-        eprintln!("    rollbook key create --data-dir {folder} --name first --scope admin");
-        eprintln!();
-        eprintln!(
-            "rollbook: (from the source: cargo run --release -- key create --data-dir {folder} --name first --scope admin)"
-        );
+    let has_key = app.registry().list_keys().await?.iter().any(|key| key.counts(now));
+    let advice = if has_key { None } else { Some(key_command(&config.store.data_dir)?) };
+    match (config.log.format, advice) {
+        (LogFormat::Pretty, advice) => say(&greeting(address, admin_address, advice.as_deref())),
+        (LogFormat::Json, Some(command)) => {
+            tracing::warn!(command = format!("rollbook {command}"), "nobody can call the API yet: there is no API key");
+        }
+        (LogFormat::Json, None) => {}
     }
     Ok(())
+}
+
+fn greeting(address: SocketAddr, admin: Option<SocketAddr>, advice: Option<&str>) -> String {
+    let browse = format!("rollbook: browse the API at http://{address}/docs");
+    let admin = admin.map(|admin| format!("rollbook: health and metrics are at http://{admin}"));
+    let advice = advice.map(|command| {
+        format!(
+            "rollbook: nobody can call the API yet: there is no API key. Make one, in another terminal, with\n\n    \
+             rollbook {command}\n\nrollbook: (from the source: cargo run --release -- {command})"
+        )
+    });
+    [Some(browse), admin, advice].into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// The folder is named whole: a relative one would mean another folder in a terminal that is elsewhere.
+fn key_command(data_dir: &Path) -> std::io::Result<String> {
+    let folder = std::path::absolute(data_dir)?;
+    Ok(format!("key create --data-dir {} --name first --scope admin", shell_word(&folder.display().to_string())))
+}
+
+/// The text as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let means_itself = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(means_itself) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

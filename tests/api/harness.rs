@@ -1,7 +1,7 @@
 //! The whole world of a test: the production app on a free port, a real SQLite file, a held clock, counted entropy.
 
 mod answer;
-mod contract;
+pub mod contract;
 mod database;
 mod held;
 

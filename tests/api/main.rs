@@ -21,6 +21,7 @@ mod http_api;
 mod keys;
 mod main_job;
 mod messages;
+mod program;
 mod resend;
 mod smtp;
 mod smtp_peer;

@@ -13,9 +13,14 @@ pub struct Answer {
 
 impl Answer {
     pub async fn of(response: Response) -> Self {
+        Self::try_of(response).await.unwrap()
+    }
+
+    /// An error if the connection ends before the answer does.
+    pub async fn try_of(response: Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Self { status, headers, text: response.text().await.unwrap() }
+        Ok(Self { status, headers, text: response.text().await? })
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
