@@ -162,11 +162,6 @@ impl Rollbook {
         self.folder.as_ref().unwrap().path()
     }
 
-    /// The database, opened beside the app as another program would.
-    pub fn database(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder().join("data/rollbook.db")).unwrap()
-    }
-
     /// What was done to a customer, oldest first.
     pub fn deeds(&self, customer: &Value) -> Vec<String> {
         let id = CustomerId::parse(customer["id"].as_str().unwrap()).unwrap().uuid();

@@ -1,15 +1,15 @@
 //! The database of a test as another program meets it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::Rollbook;
 
 impl Rollbook {
     /// Every row of every table.
     pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
-        let db = Connection::open_with_flags(self.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let db = self.database();
         let mut tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
         let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
         tables.map(|table| (table.clone(), rows_of(&db, &table))).collect()
@@ -22,13 +22,14 @@ impl Rollbook {
 
     /// Locks the database against writing until the connection is dropped.
     pub fn lock(&self) -> Connection {
-        let db = Connection::open(self.database()).unwrap();
+        let db = self.database();
         db.execute_batch("BEGIN IMMEDIATE").unwrap();
         db
     }
 
-    fn database(&self) -> PathBuf {
-        self.folder().join("data/rollbook.db")
+    /// The database, opened beside the app as another program would.
+    pub fn database(&self) -> Connection {
+        Connection::open(self.folder().join("data/rollbook.db")).unwrap()
     }
 }
 
