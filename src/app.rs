@@ -116,7 +116,7 @@ impl App {
     /// Serves and delivers until `stop`, then finishes what was taken: requests first, then the mails under way.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (running, stopping) = watch::channel(());
-        let workers =
+        let mut workers =
             tokio::spawn(worker::run(self.registry.clone(), self.mail_sessions, Arc::clone(&self.bell), stopping));
         let drain = self.web.limits.drain;
         let mailer = Arc::clone(&self.mailer);
@@ -125,8 +125,11 @@ impl App {
         self.serve(stop).await;
         drop(running);
         // A mail whose session outlasts this is cut off; its claim is released by the next start.
-        if tokio::time::timeout(drain, workers).await.is_err() {
+        if tokio::time::timeout(drain, &mut workers).await.is_err() {
             tracing::warn!("a mail was still under way; it is tried again after the next start");
+            workers.abort();
+            // It ends by being aborted, and before the folder is given free.
+            let _ = workers.await;
         }
         mailer.close().await;
     }
