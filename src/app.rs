@@ -158,11 +158,14 @@ async fn stopped(mut stopping: watch::Receiver<()>) {
 }
 
 /// Waits for the stop and then, so long, for the mails under way.
-async fn finish(workers: JoinHandle<()>, stopping: watch::Receiver<()>, drain: Duration) {
+async fn finish(mut workers: JoinHandle<()>, stopping: watch::Receiver<()>, drain: Duration) {
     stopped(stopping).await;
     // A mail whose session outlasts this is cut off; its claim is released by the next start.
-    if timeout(drain, workers).await.is_err() {
+    if timeout(drain, &mut workers).await.is_err() {
         tracing::warn!("a mail was still under way; it is tried again after the next start");
+        workers.abort();
+        // It ends by being aborted, and before the folder is given free.
+        let _ = workers.await;
     }
 }
 

@@ -98,7 +98,7 @@ async fn a_server_that_quotes_the_link_does_not_put_it_on_record() {
     rollbook.deliver().await;
     let (state, words) = shown(&rollbook, &ada).await;
     assert_eq!(state, "failed");
-    assert_eq!(words, "final dot: 554 5.7.1 blocked link http://x/verify?token=\u{2026} sorry");
+    assert_eq!(words, "final dot: 554 5.7.1 blocked link http://x/verify?token=\u{2026}");
 }
 
 #[tokio::test]

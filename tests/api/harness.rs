@@ -5,7 +5,7 @@ pub mod contract;
 mod database;
 mod held;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, header};
@@ -165,7 +165,7 @@ impl Rollbook {
     /// What was done to a customer, oldest first.
     pub fn deeds(&self, customer: &Value) -> Vec<String> {
         let id = CustomerId::parse(customer["id"].as_str().unwrap()).unwrap().uuid();
-        let db = self.database();
+        let db = rusqlite::Connection::open(self.folder().join("data/rollbook.db")).unwrap();
         let mut deeds = db.prepare("SELECT deed FROM history WHERE customer_id = ?1 ORDER BY number").unwrap();
         deeds.query_map([id.as_u64_pair().0.cast_signed()], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
@@ -325,8 +325,9 @@ pub fn config(folder: &TempDir, settings: &[(String, String)]) -> Config {
     let data_dir = folder.path().join("data").to_str().unwrap().to_owned();
     let own = [("LISTEN".to_owned(), "127.0.0.1:0".to_owned()), ("DATA_DIR".to_owned(), data_dir)];
     let said = settings.iter().map(|(key, value)| (key.to_uppercase(), value.clone()));
-    let variables = own.into_iter().chain(said).map(|(key, value)| (format!("ROLLBOOK_{key}"), value));
-    let environment: Environment = variables.collect();
+    // A setting that is said twice is what was said last.
+    let last: BTreeMap<String, String> = own.into_iter().chain(said).collect();
+    let environment: Environment = last.into_iter().map(|(key, value)| (format!("ROLLBOOK_{key}"), value)).collect();
     Config::load(&Layers { environment, ..Layers::default() }).unwrap().config
 }
 

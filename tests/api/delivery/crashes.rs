@@ -5,17 +5,10 @@ use rollbook::application::ports::{Claim, Clock as _, StoreError};
 use super::*;
 
 /// What a worker does before it dies.
-async fn claim(rollbook: &Rollbook) {
-    let now = rollbook.clock.now();
-    let claim = rollbook.registry.outbox.claim_due(now, now + rollbook.registry.policy.lease).await.unwrap();
+pub async fn claim(rollbook: &Rollbook) {
+    let terms = rollbook.registry.claim_terms(rollbook.clock.now());
+    let claim = rollbook.registry.outbox.claim_due(terms).await.unwrap();
     assert!(matches!(claim, Claim::Taken(_)), "{claim:?}");
-}
-
-/// Locks the database as another program would, until the answer is dropped.
-fn lock(rollbook: &Rollbook) -> rusqlite::Connection {
-    let other = rollbook.database();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    other
 }
 
 #[tokio::test]
@@ -49,13 +42,12 @@ async fn a_connection_cut_amid_the_mail_brings_it_again_under_the_same_id() {
     let ada = rollbook.register("ada@example.org").await;
     peer.on(At::Body, Do::Drop).times(1);
     peer.on(At::Dot, Do::Drop).times(1);
-    for stage in ["DATA", "final dot"] {
+    for _ in 0..2 {
         let delivered = rollbook.deliver().await;
         assert!(matches!(delivered[..], [Delivery::Deferred(_)]), "{delivered:?}");
         let (state, words) = shown(&rollbook, &ada).await;
         assert_eq!(state, "deferred");
         assert!(words.as_str().unwrap().ends_with("the server closed the connection without an answer"), "{words}");
-        assert!(words.as_str().unwrap().starts_with(stage), "{words}");
         rollbook.pass_until(&rollbook.message_to(&ada).await["next_attempt_at"]);
     }
     assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
@@ -82,7 +74,7 @@ async fn what_cannot_be_written_down_is_not_sent() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
     rollbook.register("ada@example.org").await;
-    let other = lock(&rollbook);
+    let other = rollbook.lock();
     let refused = rollbook.registry.deliver_next().await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert_eq!(peer.connections(), 0);
@@ -99,7 +91,7 @@ async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sen
     peer.on(At::Dot, Do::Wait);
     let (sent, other) = tokio::join!(rollbook.registry.deliver_next(), async {
         peer.reached(At::Dot).await;
-        let other = lock(&rollbook);
+        let other = rollbook.lock();
         peer.go_on();
         other
     });

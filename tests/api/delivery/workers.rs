@@ -50,13 +50,13 @@ async fn a_stop_waits_for_the_mail_under_way() {
 async fn a_stop_does_not_wait_longer_than_it_may_and_the_mail_leaves_after_the_next_start() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::at_work(&peer, &[("shutdown_timeout", "50ms")]).await;
-    peer.on(At::Body, Do::Hang).times(1);
+    peer.on(At::Dot, Do::Hang).times(1);
     let ada = rollbook.register("ada@example.org").await;
-    peer.reached(At::Body).await;
+    peer.reached(At::Dot).await;
     let rollbook = timeout(10 * SECOND, rollbook.restart()).await.expect("the stop gives up on the mail");
     peer.next_mail().await;
-    peer.all_gone().await;
     let rollbook = rollbook.restart().await;
+    peer.all_gone().await;
     assert_eq!(rollbook.message_to(&ada).await["state"], "sent");
     assert_eq!(peer.mails_so_far().len(), 1);
 }
