@@ -9,6 +9,7 @@
 )]
 
 mod api_peer;
+mod browser;
 mod connections;
 mod customers;
 mod delivery;
