@@ -23,6 +23,7 @@ mod keys;
 mod main_job;
 mod messages;
 mod program;
+mod readme;
 mod resend;
 mod smtp;
 mod smtp_peer;
