@@ -9,6 +9,7 @@
 )]
 
 mod api_peer;
+mod browser;
 mod connections;
 mod customers;
 mod delivery;
@@ -22,6 +23,7 @@ mod keys;
 mod main_job;
 mod messages;
 mod program;
+mod readme;
 mod resend;
 mod smtp;
 mod smtp_peer;

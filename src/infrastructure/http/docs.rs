@@ -70,7 +70,7 @@ pub fn document_yaml() -> String {
 fn page() -> String {
     let empty = OpenApiService::new((), "", "");
     let page = empty.swagger_ui_html().replace(&empty.spec(), &script_safe(&document().to_string()));
-    page.replace("<title>Swagger UI</title>", "<title>Rollbook API</title>")
+    page.replace("<title>Swagger UI</title>", "<title>Rollbook API</title><link rel=\"icon\" href=\"assets/icon.svg\">")
 }
 
 /// A JSON text that cannot end the script it stands in.

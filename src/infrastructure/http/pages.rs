@@ -22,6 +22,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
 
 const PAGE: &str = include_str!("pages/page.html");
 const STYLE: &str = include_str!("pages/page.css");
+const ICON: &str = include_str!("pages/icon.svg");
 
 /// What a page says.
 #[derive(Debug)]
@@ -50,11 +51,15 @@ impl Page {
 pub(super) fn add_to(routes: Route) -> Route {
     routes
         .at("/verify", poem::get(page_of(show)).post(page_of(press)))
-        .at("/assets/page.css", poem::get(endpoint::make_sync(|_| stylesheet())))
+        .at("/assets/page.css", poem::get(endpoint::make_sync(|_| asset(STYLE, "text/css; charset=utf-8"))))
+        .at("/assets/icon.svg", poem::get(endpoint::make_sync(|_| asset(ICON, "image/svg+xml"))))
 }
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.with_page("/verify", [Method::GET, Method::POST]).with_plain("/assets/page.css")
+    routes
+        .with_page("/verify", [Method::GET, Method::POST])
+        .with_plain("/assets/page.css")
+        .with_plain("/assets/icon.svg")
 }
 
 /// The page of a failure, with its status and headers.
@@ -145,8 +150,9 @@ fn render(status: StatusCode, page: &Page) -> Response {
     }
 }
 
-fn stylesheet() -> Response {
-    let mut response = with_policy(StatusCode::OK, STYLE.to_owned(), "text/css; charset=utf-8");
+/// A part of the pages that is the same for everybody.
+fn asset(text: &'static str, media_type: &'static str) -> Response {
+    let mut response = with_policy(StatusCode::OK, text.to_owned(), media_type);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     response
 }
