@@ -47,6 +47,7 @@ CREATE TABLE verifications (
     confirmed_at    INTEGER,
     closed          INTEGER NOT NULL,
     CONSTRAINT verifications_key PRIMARY KEY (customer_id, number),
+    CONSTRAINT verifications_closed_is_a_flag CHECK (closed IN (0, 1)),
     CONSTRAINT verifications_belong_to_a_customer FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
@@ -67,13 +68,14 @@ CREATE TABLE outbox (
     CONSTRAINT outbox_key PRIMARY KEY (id),
     CONSTRAINT outbox_kind_is_known CHECK (kind IN ('verification')),
     CONSTRAINT outbox_state_is_known CHECK (state IN ('queued', 'sent', 'deferred', 'failed', 'cancelled')),
+    CONSTRAINT outbox_claimed_is_a_flag CHECK (claimed IN (0, 1)),
     CONSTRAINT outbox_is_due_while_it_waits CHECK ((due_at IS NOT NULL) = (state IN ('queued', 'deferred'))),
     CONSTRAINT outbox_carries_a_proof FOREIGN KEY (customer_id, proof)
         REFERENCES verifications (customer_id, number) ON DELETE CASCADE
 ) STRICT;
 
 CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX outbox_by_customer ON outbox (customer_id, proof);
+CREATE INDEX outbox_by_customer ON outbox (customer_id, id);
 
 -- How many messages stand where, so that nobody has to count millions of rows to know.
 CREATE TABLE outbox_counts (

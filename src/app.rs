@@ -12,15 +12,16 @@ use tokio::{
 use crate::{
     application::{
         Memory, Registry,
+        manage_keys::KeyDesk,
         ports::{Clock, Entropy, Mailer},
     },
     domain::ids::IdSequence,
     infrastructure::{
         config::{BaseUrl, Config},
-        data_folder::{DataFolder, FolderError, FolderLock},
+        data_folder::{DataFolder, FolderLock},
         http::{self, Web, server},
-        mail::{capture::CaptureMailer, words::VerificationWords},
-        sqlite::{Commit, SqliteStore, connection, migrations},
+        mail::words::VerificationWords,
+        sqlite::{Commit, SqliteStore, migrations},
         system::{SystemClock, SystemEntropy},
         telemetry::metrics::Metrics,
         worker,
@@ -54,6 +55,7 @@ impl World {
 pub struct App {
     registry: Registry,
     web: Web,
+    address: SocketAddr,
     listener: TcpListener,
     admin_listener: Option<TcpListener>,
     bell: Arc<Notify>,
@@ -63,15 +65,15 @@ pub struct App {
 }
 
 impl App {
-    /// Takes the data folder, brings its schema up to date and binds. Must be called inside a tokio runtime.
+    /// Takes the data folder, binds and brings the schema up to date. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`StartError`]; whatever was begun is given back.
+    /// [`StartError`]; a schema that was brought up to date stays so.
     pub async fn start(config: &Config, world: World) -> Result<Self, StartError> {
         let folder = DataFolder::at(config.store.data_dir.clone());
         folder.make()?;
-        let lock = folder.lock()?;
-        migrate_folder(&folder, config, &world)?;
+        let lock = folder.lock_within(config.store.busy_timeout)?;
+        // Nothing is migrated for a server that nobody could reach.
         let listener = bind(config.http.listen).await?;
         let admin_listener = match config.http.admin_listen {
             Some(address) => Some(bind(address).await?),
@@ -79,6 +81,7 @@ impl App {
         };
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        migrate_folder(&folder, config, world.clock.as_ref())?;
         let mailer = mailer::of(config)?;
         let parts = Parts::open(config, &folder, address, Arc::clone(&mailer) as _, world).await?;
         parts.store.release_claims().await?;
@@ -88,6 +91,7 @@ impl App {
         Ok(Self {
             web: parts.web(config),
             registry: parts.registry,
+            address,
             listener,
             admin_listener,
             bell: parts.bell,
@@ -99,8 +103,8 @@ impl App {
 
     /// Where the API listens.
     #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where health and metrics listen, if elsewhere.
@@ -169,22 +173,26 @@ async fn finish(mut workers: JoinHandle<()>, stopping: watch::Receiver<()>, drai
     }
 }
 
-/// The use cases beside a server that may be running: for the verbs of the staff. With no server running the folder is
-/// made and migrated first, so that a key can be made before the first start.
+/// The keys of a folder beside a server that may be running. With no server running the folder is made and migrated
+/// first, so that a key can be made before the first start.
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn staff_registry(config: &Config) -> Result<Registry, StartError> {
-    let world = World::real();
+pub fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
+    let World { clock, entropy } = World::real();
     let folder = DataFolder::at(config.store.data_dir.clone());
-    folder.make()?;
-    match folder.lock() {
-        Ok(_lock) => drop(migrate_folder(&folder, config, &world)?),
-        Err(FolderError::Locked(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let parts = Parts::open(config, &folder, config.http.listen, Arc::new(CaptureMailer), world).await?;
-    Ok(parts.registry)
+    let settings = adapt::store_settings(config);
+    let open = || SqliteStore::open(&folder.database(), &settings, Arc::new(|_| ()));
+    // The folder is left to the server unless there is something to migrate.
+    let store = if folder.database().exists() && migrations::is_up_to_date(&folder.database(), &settings)? {
+        open()?
+    } else {
+        folder.make()?;
+        let _lock = folder.lock_within(config.store.busy_timeout)?;
+        migrate_folder(&folder, config, clock.as_ref())?;
+        open()?
+    };
+    Ok(KeyDesk { keys: Arc::new(store), clock, entropy })
 }
 
 /// Brings the schema of a folder up to date, for the holder of its lock.
@@ -194,15 +202,15 @@ pub async fn staff_registry(config: &Config) -> Result<Registry, StartError> {
 pub fn migrate(config: &Config) -> Result<migrations::Migrated, StartError> {
     let folder = DataFolder::at(config.store.data_dir.clone());
     folder.make()?;
-    let _lock = folder.lock()?;
-    migrate_folder(&folder, config, &World::real())
+    let _lock = folder.lock_within(config.store.busy_timeout)?;
+    migrate_folder(&folder, config, &SystemClock::new())
 }
 
-fn migrate_folder(folder: &DataFolder, config: &Config, world: &World) -> Result<migrations::Migrated, StartError> {
+fn migrate_folder(folder: &DataFolder, config: &Config, clock: &dyn Clock) -> Result<migrations::Migrated, StartError> {
     folder.expect_database()?;
-    let mut db = connection::open_to_write(&folder.database(), config.store.busy_timeout, config.store.echo)?;
-    let stamp = world.clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let migrated = migrations::migrate(&mut db, &folder.backups(), &stamp)?;
+    let stamp = clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let settings = adapt::store_settings(config);
+    let migrated = migrations::migrate(&folder.database(), &settings, &folder.backups(), &stamp)?;
     if migrated.from != migrated.to {
         let snapshot = migrated.snapshot.as_deref().map(|path| tracing::field::display(path.display()));
         tracing::info!(from = migrated.from, to = migrated.to, snapshot, "the schema is up to date");

@@ -26,6 +26,7 @@ pub mod request_verification;
 pub mod verify_email;
 
 use authenticate::KnownKeys;
+use manage_keys::KeyDesk;
 use ports::{ApiKeys, Clock, Composer, Customers, Entropy, Mailer, Outbox, Verifications};
 
 /// The use cases over the ports they need. Cheap to clone.
@@ -106,6 +107,12 @@ impl Registry {
     fn with_relay<T>(&self, look: impl FnOnce(&mut RelayHealth) -> T) -> T {
         // The lock is held for a few assignments only; a panic in between leaves a health that is still true enough.
         look(&mut self.memory.relay.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The use cases of whoever hands out keys.
+    #[must_use]
+    pub fn key_desk(&self) -> KeyDesk {
+        KeyDesk { keys: Arc::clone(&self.keys), clock: Arc::clone(&self.clock), entropy: Arc::clone(&self.entropy) }
     }
 
     fn random_u64(&self) -> u64 {

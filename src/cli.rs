@@ -57,8 +57,22 @@ impl Failed {
 
 impl From<crate::app::StartError> for Failed {
     fn from(error: crate::app::StartError) -> Self {
-        Self { code: error.exit_code(), message: error.to_string() }
+        Self { code: error.exit_code(), message: with_causes(&error) }
     }
+}
+
+/// An error with the causes that it does not tell itself.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !told.contains(&words) {
+            told = format!("{told}: {words}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 impl From<std::io::Error> for Failed {

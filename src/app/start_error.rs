@@ -61,17 +61,19 @@ impl StartError {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
             Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. }) => 3,
-            Self::Migrate(MigrateError::Unreadable(error)) | Self::Open(OpenError::Sqlite(error)) => {
-                of_obstacle(sqlite::obstacle(error))
-            }
-            Self::Migrate(MigrateError::Failed(_) | MigrateError::NoSnapshot { .. }) => 5,
+            Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
+            Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),
+            Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. } | MigrateError::NoSnapshot { .. }) => 5,
             Self::Sender(_) | Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
-            Self::Folder(FolderError::Io { .. })
-            | Self::Open(OpenError::Setting { .. } | OpenError::TooOld(_) | OpenError::Threads(_))
-            | Self::Store(_)
-            | Self::Words(_)
-            | Self::Listen { .. } => 1,
+            Self::Folder(FolderError::Io { .. }) | Self::Store(_) | Self::Words(_) | Self::Listen { .. } => 1,
         }
+    }
+}
+
+fn of_opening(error: &OpenError) -> u8 {
+    match error {
+        OpenError::Sqlite(error) => of_obstacle(sqlite::obstacle(error)),
+        OpenError::Setting { .. } | OpenError::TooOld(_) | OpenError::Threads(_) => 1,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Failed, print, say, small_runtime};
 use crate::{
     app,
-    application::Registry,
+    application::manage_keys::KeyDesk,
     domain::api_key::{ApiKey, KeyId, KeyName, Scope},
     infrastructure::config::Config,
 };
@@ -53,27 +53,27 @@ fn scope(text: &str) -> Result<Scope, String> {
 
 pub(super) fn run(config: &Config, verb: Verb) -> Result<(), Failed> {
     small_runtime()?.block_on(async {
-        let registry = app::staff_registry(config).await?;
+        let desk = app::key_desk(config)?;
         match verb {
-            Verb::Create(create) => make(&registry, create).await,
-            Verb::List { json } => list(&registry, json).await,
-            Verb::Revoke { id } => revoke(&registry, id).await,
+            Verb::Create(create) => make(&desk, create).await,
+            Verb::List { json } => list(&desk, json).await,
+            Verb::Revoke { id } => revoke(&desk, id).await,
         }
     })
 }
 
-async fn make(registry: &Registry, create: Create) -> Result<(), Failed> {
+async fn make(desk: &KeyDesk, create: Create) -> Result<(), Failed> {
     let mut scopes = create.scopes;
     scopes.sort_unstable();
     scopes.dedup();
-    let (key, secret) = registry.create_key(create.name, scopes).await?;
+    let (key, secret) = desk.create(create.name, scopes).await?;
     say(&format!("rollbook: key {} ({}) is made; this is the only time it is shown:", key.id, words(&key)));
     print(&format!("{}\n", secret.expose()))
 }
 
-async fn list(registry: &Registry, json: bool) -> Result<(), Failed> {
-    let now = registry.clock.now();
-    let keys = registry.list_keys().await?;
+async fn list(desk: &KeyDesk, json: bool) -> Result<(), Failed> {
+    let now = desk.now();
+    let keys = desk.list().await?;
     if json {
         let keys: Vec<Value> = keys.iter().map(object).collect();
         return print(&format!("{:#}\n", Value::Array(keys)));
@@ -88,8 +88,8 @@ async fn list(registry: &Registry, json: bool) -> Result<(), Failed> {
     print(&keys.iter().map(line).collect::<String>())
 }
 
-async fn revoke(registry: &Registry, id: KeyId) -> Result<(), Failed> {
-    if registry.revoke_key(id).await? {
+async fn revoke(desk: &KeyDesk, id: KeyId) -> Result<(), Failed> {
+    if desk.revoke(id).await? {
         say(&format!("rollbook: key {id} is revoked"));
         Ok(())
     } else {

@@ -42,13 +42,14 @@ async fn serve(config: &Config) -> Result<(), Failed> {
 
 /// Says where it is, and, as long as nobody could call, how to get a key. Machines hear it by the log alone.
 async fn greet(app: &App, config: &Config) -> Result<(), Failed> {
-    let Some(address) = app.address() else { return Ok(()) };
+    let address = app.address();
     let admin_address = app.admin_address();
     let data = config.store.data_dir.display();
     let admin = admin_address.map(tracing::field::display);
     tracing::info!(%address, admin, transport = ?config.mail.transport, %data, "rollbook serves");
-    let now = app.registry().clock.now();
-    let has_key = app.registry().list_keys().await?.iter().any(|key| key.counts(now));
+    let desk = app.registry().key_desk();
+    let now = desk.now();
+    let has_key = desk.list().await?.iter().any(|key| key.counts(now));
     let advice = if has_key { None } else { Some(key_command(&config.store.data_dir)?) };
     match (config.log.format, advice) {
         (LogFormat::Pretty, advice) => say(&greeting(address, admin_address, advice.as_deref())),

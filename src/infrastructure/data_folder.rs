@@ -5,6 +5,8 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -17,6 +19,9 @@ use crate::{application::ports::Entropy, domain::token::MacKey};
 pub struct DataFolder {
     root: PathBuf,
 }
+
+/// Between two looks whether the folder is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,22 @@ impl DataFolder {
     /// [`FolderError::Io`].
     pub fn make(&self) -> Result<(), FolderError> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(|source| of_io(&self.root, source))
+    }
+
+    /// Takes the folder for this process, waiting so long for another one to give it free: a verb of the staff may hold
+    /// it for the moment that a first migration takes.
+    ///
+    /// # Errors
+    /// [`FolderError::Locked`] if another one keeps it.
+    pub fn lock_within(&self, patience: Duration) -> Result<FolderLock, FolderError> {
+        let pauses = patience.as_millis() / LOCK_PAUSE.as_millis();
+        for _ in 0..pauses {
+            match self.lock() {
+                Err(FolderError::Locked(_)) => thread::sleep(LOCK_PAUSE),
+                taken_or_broken => return taken_or_broken,
+            }
+        }
+        self.lock()
     }
 
     /// Takes the folder for this process.

@@ -11,9 +11,10 @@ use uuid::Uuid;
 use crate::application::ports::{StoreError, StoreHealth};
 
 mod api_keys;
-pub mod connection;
+mod connection;
 mod customers;
 mod errors;
+mod history;
 pub mod migrations;
 mod outbox;
 mod readers;

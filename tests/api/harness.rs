@@ -90,7 +90,7 @@ impl Rollbook {
         delivers: Delivers,
     ) -> Self {
         let app = App::start(&config(&folder, &settings), world.clone()).await.unwrap();
-        let url = format!("http://{}", app.address().unwrap());
+        let url = format!("http://{}", app.address());
         let admin_url = app.admin_address().map(|address| format!("http://{address}"));
         let registry = app.registry().clone();
         let key = key_of(&registry, &[Scope::Admin]).await;
@@ -333,7 +333,7 @@ pub fn config(folder: &TempDir, settings: &[(String, String)]) -> Config {
 
 async fn key_of(registry: &Registry, scopes: &[Scope]) -> String {
     let name = KeyName::parse("test").unwrap();
-    registry.create_key(name, scopes.to_vec()).await.unwrap().1.expose().to_owned()
+    registry.key_desk().create(name, scopes.to_vec()).await.unwrap().1.expose().to_owned()
 }
 
 /// The id in the middle of what a key's owner presents.

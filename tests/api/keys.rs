@@ -55,7 +55,7 @@ fn is_unauthenticated(answer: &Answer) -> bool {
 async fn every_operation_that_is_not_public_refuses_whoever_has_no_key_that_counts() {
     let rollbook = Rollbook::start().await;
     let revoked = rollbook.key_with(&[Scope::Admin]).await;
-    rollbook.registry.revoke_key(id_of(&revoked)).await.unwrap();
+    rollbook.registry.key_desk().revoke(id_of(&revoked)).await.unwrap();
     let expired = store(&rollbook, |key| key.expires_at = Some(key.created_at)).await;
     let good = &rollbook.key;
     let (head, secret) = good.rsplit_once('_').unwrap();
@@ -178,7 +178,7 @@ async fn a_revoked_key_stops_within_a_second_and_for_good() {
     let key = rollbook.key_with(&[Scope::CustomersRead]).await;
     let authorization = format!("Bearer {key}");
     assert_eq!(look(&rollbook, &authorization).await, 404);
-    assert!(rollbook.registry.revoke_key(id_of(&key)).await.unwrap());
+    assert!(rollbook.registry.key_desk().revoke(id_of(&key)).await.unwrap());
     rollbook.pass(Duration::from_millis(499));
     assert_eq!(look(&rollbook, &authorization).await, 404, "it was looked up half a second ago");
     rollbook.pass(Duration::from_millis(501));
@@ -194,7 +194,7 @@ async fn a_revoked_key_stops_at_once_where_no_key_check_is_trusted() {
     let rollbook = Rollbook::with(&[("key_refresh", "0s")]).await;
     let key = rollbook.key_with(&[Scope::CustomersRead]).await;
     assert_eq!(look(&rollbook, &format!("Bearer {key}")).await, 404);
-    rollbook.registry.revoke_key(id_of(&key)).await.unwrap();
+    rollbook.registry.key_desk().revoke(id_of(&key)).await.unwrap();
     assert_eq!(look(&rollbook, &format!("Bearer {key}")).await, 401);
 }
 

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::{
     SqliteStore,
     errors::violates_unique,
-    outbox,
-    rows::{self, Columns, add_event, count, halves, micros},
+    history, outbox,
+    rows::{self, Columns, count, halves, micros},
     verifications,
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     domain::{
         customer::{Customer, Particulars},
         customer_name::CustomerName,
+        email_address::EmailAddress,
         external_id::ExternalId,
         history::Event,
         ids::CustomerId,
@@ -51,7 +52,7 @@ impl Customers for SqliteStore {
                 insert(tx, &customer).or_else(|error| Err(refusal(tx, &customer.particulars, error)?))?;
                 verifications::insert(tx, &request.message.verification)?;
                 outbox::insert(tx, &request.message)?;
-                add_event(tx, &event)?;
+                history::add(tx, &event)?;
                 Ok(())
             })
             .await
@@ -133,9 +134,7 @@ pub(super) fn customer(row: &Row<'_>) -> rusqlite::Result<Customer> {
             metadata: columns.word(|text| serde_json::from_str(text).ok()).map(Metadata::stored)?,
         },
         verified_at: columns.time_if_any()?,
-        pending_email: columns
-            .value::<Option<String>>()?
-            .and_then(|typed| crate::domain::email_address::EmailAddress::parse(&typed).ok()),
+        pending_email: columns.parsed_if_any(EmailAddress::parse)?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
         version: columns.number()?,

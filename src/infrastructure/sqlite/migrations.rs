@@ -2,11 +2,14 @@
 
 use std::{
     fs,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use refinery::Runner;
 use rusqlite::{Connection, OptionalExtension};
+
+use super::{OpenError, StoreSettings, connection};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -18,6 +21,9 @@ const KEPT_SNAPSHOTS: usize = 3;
 /// Why the schema was not brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
+    /// The file cannot be opened as it must be.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// A newer version has been here.
     #[error(
         "the database has schema {found}, which is newer than this binary (it knows {known}); install the version that wrote it"
@@ -34,6 +40,14 @@ pub enum MigrateError {
     /// A migration failed and was rolled back.
     #[error("the migration failed and was rolled back: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A migration was committed, but left rows that refer to nothing.
+    #[error("the migration left rows of {table} that refer to nothing; what was before is in {snapshot}")]
+    Broken {
+        /// Whose rows.
+        table: String,
+        /// The snapshot that was taken first.
+        snapshot: PathBuf,
+    },
     /// No snapshot could be taken, so nothing was changed.
     #[error("no snapshot could be taken at {path}, so nothing was migrated: {source}")]
     NoSnapshot {
@@ -59,20 +73,22 @@ pub struct Migrated {
     pub snapshot: Option<PathBuf>,
 }
 
-/// Brings the schema up to date. `backups` is the folder for the snapshot, `stamp` the time for its name.
+/// Brings the schema of a file up to date. `backups` is the folder for the snapshot, `stamp` the time for its name.
 ///
 /// # Errors
-/// [`MigrateError`]; the database is then as it was.
-pub fn migrate(db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
-    migrate_by(&runner(), db, backups, stamp)
+/// [`MigrateError`]; but for [`MigrateError::Broken`] the database is then as it was.
+pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
+    let mut db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
+    migrate_by(&runner(), &mut db, backups, stamp)
 }
 
-/// The newest schema this binary knows, and the one in the file.
+/// Whether a file holds just the schema that this binary knows, so that nothing is to be migrated.
 ///
 /// # Errors
-/// [`MigrateError::Unreadable`].
-pub fn known_and_found(db: &Connection) -> Result<(i64, i64), MigrateError> {
-    Ok((newest(&runner()), schema_of(db).map_err(MigrateError::Unreadable)?))
+/// [`MigrateError::Open`], [`MigrateError::Unreadable`].
+pub fn is_up_to_date(path: &Path, settings: &StoreSettings) -> Result<bool, MigrateError> {
+    let db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
+    Ok(schema_of(&db).map_err(MigrateError::Unreadable)? == newest(&runner()))
 }
 
 /// Grouped: the migrations and their lines in the history table commit together, or not at all.
@@ -98,16 +114,23 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
         }
         _ => MigrateError::Failed(error.into()),
     })?;
-    let violation: Option<String> = db
-        .query_row("PRAGMA foreign_key_check", [], |row| row.get(0))
-        .optional()
-        .map_err(|error| MigrateError::Failed(error.into()))?;
-    if let Some(table) = violation {
-        return Err(MigrateError::Failed(format!("rows of {table} refer to rows that are not there").into()));
+    if found > 0 && found < known {
+        check_references(db, snapshot.as_deref())?;
     }
+    forget_old_snapshots(backups);
     let applied = report.applied_migrations().len();
     tracing::debug!(from = found, to = known, applied, "schema");
     Ok(Migrated { from: found, to: known, snapshot })
+}
+
+/// A migration that was committed and broke a reference is worse than one that failed: it names the way back.
+fn check_references(db: &Connection, snapshot: Option<&Path>) -> Result<(), MigrateError> {
+    let broken: Option<String> =
+        db.query_row("PRAGMA foreign_key_check", [], |row| row.get(0)).optional().map_err(MigrateError::Unreadable)?;
+    match broken {
+        Some(table) => Err(MigrateError::Broken { table, snapshot: snapshot.map(Path::to_owned).unwrap_or_default() }),
+        None => Ok(()),
+    }
 }
 
 fn newest(runner: &Runner) -> i64 {
@@ -127,13 +150,25 @@ fn schema_of(db: &Connection) -> rusqlite::Result<i64> {
 
 fn take_snapshot(db: &Connection, backups: &Path, name: &str) -> Result<PathBuf, MigrateError> {
     let path = backups.join(name);
-    let failed = |source| MigrateError::NoSnapshot { path: path.clone(), source };
-    fs::create_dir_all(backups).map_err(|error| failed(error.into()))?;
-    db.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(|error| failed(error.into()))?;
-    fs::File::open(&path).and_then(|file| file.sync_all()).map_err(|error| failed(error.into()))?;
-    fs::File::open(backups).and_then(|folder| folder.sync_all()).map_err(|error| failed(error.into()))?;
-    forget_old_snapshots(backups);
+    write_snapshot(db, backups, &path).map_err(|source| MigrateError::NoSnapshot { path: path.clone(), source })?;
     Ok(path)
+}
+
+/// Writes beside the place and moves there what is on the disk, so that half a snapshot never passes for one.
+fn write_snapshot(
+    db: &Connection,
+    backups: &Path,
+    path: &Path,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(backups)?;
+    let beside = path.with_extension("part");
+    let _ = fs::remove_file(&beside);
+    db.execute("VACUUM INTO ?1", [beside.to_str().ok_or("the path is not UTF-8")?])?;
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
+    fs::File::open(&beside)?.sync_all()?;
+    fs::rename(&beside, path)?;
+    fs::File::open(backups)?.sync_all()?;
+    Ok(())
 }
 
 /// A snapshot too many is no reason to stop a start.
@@ -186,9 +221,9 @@ mod tests {
     fn a_new_database_needs_no_snapshot_and_a_second_run_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let mut db = open(folder.path());
-        let first = migrate(&mut db, &folder.path().join("backups"), "t").unwrap();
+        let first = migrate_by(&runner(), &mut db, &folder.path().join("backups"), "t").unwrap();
         assert_eq!((first.from, first.snapshot), (0, None));
-        let again = migrate(&mut db, &folder.path().join("backups"), "t").unwrap();
+        let again = migrate_by(&runner(), &mut db, &folder.path().join("backups"), "t").unwrap();
         assert_eq!((again.from, again.to, again.snapshot), (first.to, first.to, None));
     }
 

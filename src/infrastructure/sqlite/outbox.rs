@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    SqliteStore,
-    rows::{self, Columns, add_event, halves, micros},
+    SqliteStore, history,
+    rows::{self, Columns, halves, micros},
     verifications::{verification, verification_columns},
     writer::Transaction,
 };
@@ -82,7 +82,7 @@ impl Outbox for SqliteStore {
         if due.is_none_or(|(first, last)| first > terms.now && last <= terms.horizon) {
             return Ok(Claim::NothingUntil(due.map(|(first, _)| first)));
         }
-        let claimed = self.writer.write(move |tx| claim(tx, terms)).await?;
+        let claimed = self.writer.write_patiently(move |tx| claim(tx, terms)).await?;
         match claimed {
             Some(message) => Ok(Claim::Taken(Box::new(message))),
             None => Ok(Claim::NothingUntil(self.due().await?.map(|(first, _)| first))),
@@ -91,7 +91,7 @@ impl Outbox for SqliteStore {
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let settlement = settlement.clone();
-        self.writer.write(move |tx| settle(tx, &settlement)).await
+        self.writer.write_patiently(move |tx| settle(tx, &settlement)).await
     }
 
     async fn find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
@@ -194,7 +194,7 @@ fn settle(tx: &Transaction<'_>, settlement: &Settlement) -> Result<(), StoreErro
     };
     show(tx, (customer, proof), settlement)?;
     if let Some(event) = &settlement.event {
-        add_event(tx, event)?;
+        history::add(tx, event)?;
     }
     Ok(())
 }

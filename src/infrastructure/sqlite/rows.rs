@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::domain::{
     email_address::EmailAddress,
-    history::{Actor, Event},
     ids::CustomerId,
     message::{MessageKind, MessageState},
     verification::ProofState,
@@ -31,20 +30,6 @@ pub(super) fn micros(time: Timestamp) -> i64 {
 
 pub(super) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// The stored columns of an [`Event`]; its number in the customer's history is the next one.
-pub(super) fn add_event(db: &rusqlite::Connection, event: &Event) -> rusqlite::Result<()> {
-    const NEXT: &str = "INSERT INTO history (customer_id, number, at, deed, actor, note) \
-        VALUES (?1, 1 + coalesce((SELECT max(number) FROM history WHERE customer_id = ?1), 0), ?2, ?3, ?4, ?5)";
-    let (head, _) = halves(event.customer_id.uuid());
-    let actor = match event.actor {
-        Actor::Key(id) => format!("key:{id}"),
-        Actor::Owner => "owner".to_owned(),
-        Actor::Rollbook => "rollbook".to_owned(),
-    };
-    db.prepare_cached(NEXT)?.execute((head, micros(event.at), event.deed.as_str(), actor, &event.note))?;
-    Ok(())
 }
 
 /// Reads columns of a row in their order, each as what the domain calls it.
@@ -92,6 +77,19 @@ impl<'row> Columns<'row> {
 
     pub(super) fn email(&mut self) -> rusqlite::Result<EmailAddress> {
         Ok(EmailAddress::stored(self.value()?, self.value()?))
+    }
+
+    /// A text that was judged before it was stored, and is kept in one of its two forms only.
+    pub(super) fn parsed_if_any<T, E>(
+        &mut self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> rusqlite::Result<Option<T>>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let text = self.row.get_ref(self.next)?.as_str_or_null()?;
+        self.next += 1;
+        text.map(parse).transpose().map_err(|error| self.unexpected(error))
     }
 
     pub(super) fn word<T>(&mut self, known: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
-    SqliteStore, customers, outbox,
-    rows::{self, Columns, add_event, halves, micros},
+    SqliteStore, customers, history, outbox,
+    rows::{self, Columns, halves, micros},
 };
 use crate::{
     application::ports::{Confirmed, LatestRequest, StoreError, Verifications},
@@ -90,7 +90,7 @@ impl Verifications for SqliteStore {
                 insert(tx, &request.message.verification)?;
                 outbox::insert(tx, &request.message)?;
                 close_oldest(tx, id)?;
-                add_event(tx, &event)?;
+                history::add(tx, &event)?;
                 Ok(true)
             })
             .await
@@ -105,7 +105,7 @@ impl Verifications for SqliteStore {
                 tx.prepare_cached("UPDATE verifications SET asked_at = ?3 WHERE customer_id = ?1 AND number = ?2")?
                     .execute((customer, proof, micros(now)))?;
                 tx.prepare_cached(SHOW_HASTENED)?.execute((customer, proof, micros(now)))?;
-                add_event(tx, &event)?;
+                history::add(tx, &event)?;
                 Ok(true)
             })
             .await
@@ -125,7 +125,7 @@ impl Verifications for SqliteStore {
                 if confirmed {
                     tx.prepare_cached(SHOW_CONFIRMED)?.execute((key, micros(now)))?;
                     outbox::cancel_waiting(tx, key)?;
-                    add_event(tx, &event)?;
+                    history::add(tx, &event)?;
                 }
                 Ok(match customers::find_by_key(tx, key)? {
                     Some(customer) if confirmed => Confirmed::Now(customer),

@@ -11,13 +11,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{self, Receiver, SyncSender, TrySendError},
+        mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
 };
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{OnCommit, OpenError, errors};
 use crate::application::ports::StoreError;
@@ -57,35 +57,54 @@ impl Deref for Transaction<'_> {
 
 /// The queue's end that commands are put in. Dropping it finishes what was taken and joins the thread.
 pub(super) struct Writer {
-    queue: Option<SyncSender<Box<dyn Command>>>,
+    queue: Option<Sender<Box<dyn Command>>>,
+    places: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(db: Connection, queue: NonZeroUsize, on_commit: OnCommit) -> Result<Self, OpenError> {
-        let (sender, commands) = mpsc::sync_channel(queue.get());
+        let (sender, commands) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || run(&db, &commands, &on_commit))
             .map_err(|error| OpenError::Threads(error.into()))?;
-        Ok(Self { queue: Some(sender), thread: Some(thread) })
+        Ok(Self { queue: Some(sender), places: Arc::new(Semaphore::new(queue.get())), thread: Some(thread) })
     }
 
     /// Runs a command in the next group and returns once its commit is on the disk. It runs even if nobody waits for
-    /// the answer any more.
+    /// the answer any more. Where the queue is full it is refused at once.
     pub(super) async fn write<T, E, F>(&self, command: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Overloaded)?;
+        self.enqueue(place, command).await
+    }
+
+    /// The same for what must not be shed, such as the outcome of a mail: it waits for a place.
+    pub(super) async fn write_patiently<T, E, F>(&self, command: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| stopped())?;
+        self.enqueue(place, command).await
+    }
+
+    async fn enqueue<T, E, F>(&self, place: OwnedSemaphorePermit, command: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { command: Some(command), result: None, answer };
+        let waiting = Waiting { command: Some(command), result: None, answer, place: Some(place) };
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
-        queue.try_send(Box::new(waiting)).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Overloaded,
-            TrySendError::Disconnected(_) => stopped(),
-        })?;
+        queue.send(Box::new(waiting)).map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped().into()))
     }
 }
@@ -107,6 +126,8 @@ fn stopped() -> StoreError {
 
 /// A command on its way through the writer.
 trait Command: Send {
+    /// Gives its place in the queue free.
+    fn leave_queue(&mut self);
     /// Runs it; whether its changes are to be kept.
     fn run(&mut self, transaction: &Transaction<'_>) -> bool;
     /// Tells whoever waits what became of it.
@@ -117,6 +138,7 @@ struct Waiting<T, E, F> {
     command: Option<F>,
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl<T, E, F> Command for Waiting<T, E, F>
@@ -125,6 +147,10 @@ where
     E: From<StoreError> + Send,
     F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send,
 {
+    fn leave_queue(&mut self) {
+        self.place = None;
+    }
+
     fn run(&mut self, transaction: &Transaction<'_>) -> bool {
         self.result = self.command.take().map(|command| command(transaction));
         matches!(self.result, Some(Ok(_)))
@@ -132,8 +158,9 @@ where
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let result = match (self.result, committed) {
-            (Some(Err(refusal)), _) => Err(refusal),
+            // A refusal was judged by what the transaction held, and counts no more than that was committed.
             (_, Err(breakdown)) => Err(breakdown.into()),
+            (Some(Err(refusal)), Ok(())) => Err(refusal),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(StoreError::Broken("the command panicked".into()).into()),
         };
@@ -145,6 +172,7 @@ where
 fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCommit) {
     while let Ok(first) = commands.recv() {
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
+        group.iter_mut().for_each(|command| command.leave_queue());
         let committed = commit_together(db, &mut group);
         if let Ok(Some(commit)) = committed {
             on_commit(commit);
@@ -251,8 +279,8 @@ mod tests {
             released.recv().unwrap();
             Ok::<_, StoreError>(())
         };
-        let waiting = Waiting { command: Some(command), result: None, answer };
-        writer.queue.as_ref().unwrap().try_send(Box::new(waiting)).ok().unwrap();
+        let waiting = Waiting { command: Some(command), result: None, answer, place: None };
+        writer.queue.as_ref().unwrap().send(Box::new(waiting)).ok().unwrap();
         begun.recv().unwrap();
         (release, async { answered.await.unwrap() })
     }
@@ -291,6 +319,18 @@ mod tests {
         held.await.unwrap();
         assert!(waiting.is_ok());
         assert!(matches!(refused, Err(StoreError::Overloaded)));
+    }
+
+    #[tokio::test]
+    async fn what_must_not_be_shed_waits_for_a_place() {
+        let (writer, _, _folder) = writer(1);
+        let (release, held) = hold(&writer);
+        let patient = writer.write_patiently(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO t VALUES (2)", [])?));
+        let (first, second, ()) =
+            tokio::join!(biased; insert(&writer, 1), patient, async { release.send(()).unwrap() });
+        held.await.unwrap();
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(stored(&writer).await, 2);
     }
 
     #[tokio::test]
@@ -334,10 +374,13 @@ mod tests {
         let before = commits.lock().unwrap().len();
         let (release, held) = hold(&writer);
         let orphan = |tx: &Transaction<'_>| Ok::<_, StoreError>(tx.execute("INSERT INTO c VALUES (99)", [])?);
-        let (good, bad, ()) =
-            tokio::join!(biased; insert(&writer, 1), writer.write(orphan), async { release.send(()).unwrap() });
+        let judged = |_: &Transaction<'_>| Err::<(), _>(StoreError::Broken("what it was judged by is gone".into()));
+        let (good, bad, refused, ()) = tokio::join!(biased; insert(&writer, 1), writer.write(orphan), writer.write(judged), async { release.send(()).unwrap() });
         held.await.unwrap();
         assert!(good.is_err() && bad.is_err());
+        let told = refused.unwrap_err();
+        let StoreError::Broken(cause) = &told else { panic!("{told}") };
+        assert!(cause.to_string().contains("FOREIGN KEY"), "{cause}");
         assert_eq!(commits.lock().unwrap().len(), before);
         assert_eq!(stored(&writer).await, 0);
         assert!(insert(&writer, 1).await.is_ok());
