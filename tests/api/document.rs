@@ -122,6 +122,10 @@ fn what_is_sent_in_may_have_no_further_fields_and_what_is_sent_out_has_all() {
             assert!(schema_at(schema)["example"].is_object(), "{} has no example", operation.id());
         }
     }
+    let wanted = &document().pointer("/components/schemas/NewCustomer").unwrap()["properties"];
+    for (field, nullable) in [("external_id", json!(true)), ("locale", json!(true)), ("metadata", Value::Null)] {
+        assert_eq!(wanted[field]["nullable"], nullable, "{field}");
+    }
     let customer = document().pointer("/components/schemas/Customer").unwrap();
     let fields: Vec<_> = customer["properties"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(customer["required"], json!(fields));

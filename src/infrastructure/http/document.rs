@@ -37,6 +37,7 @@ pub(super) fn document() -> Value {
     each_schema(&mut document, |name, schema| {
         if REQUEST_SCHEMAS.contains(&name) {
             set(schema, "additionalProperties", json!(false));
+            say_null_for_none(schema);
         } else {
             say_null(schema);
         }
@@ -150,17 +151,22 @@ fn example(code: Code) -> Value {
     example
 }
 
+/// In requests a text that may be left out may be null as well: an answer, sent back, shows it so.
+fn say_null_for_none(schema: &mut Value) {
+    let required = required(schema);
+    for (name, property) in properties(schema) {
+        if !required.contains(name) && property.get("type") == Some(&json!("string")) {
+            set(property, "nullable", json!(true));
+        }
+    }
+}
+
 /// In answers every field is there; what poem-openapi leaves out of `required` may be null. Only the envelope's details
 /// are truly left out.
 fn say_null(schema: &mut Value) {
-    let required: Vec<String> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .map(|names| names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
-        .unwrap_or_default();
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let required = required(schema);
     let mut all = Vec::new();
-    for (name, property) in properties {
+    for (name, property) in properties(schema) {
         if name == "details" {
             continue;
         }
@@ -169,7 +175,19 @@ fn say_null(schema: &mut Value) {
         }
         all.push(name.clone());
     }
-    set(schema, "required", json!(all));
+    if !all.is_empty() {
+        set(schema, "required", json!(all));
+    }
+}
+
+fn required(schema: &Value) -> Vec<String> {
+    let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+fn properties(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flatten()
 }
 
 #[cfg(test)]
