@@ -24,4 +24,5 @@ mod messages;
 mod resend;
 mod smtp;
 mod smtp_peer;
+mod statements;
 mod verification;
