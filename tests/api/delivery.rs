@@ -16,9 +16,9 @@ use crate::{
     smtp_peer::{At, Do, SmtpPeer},
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Nobody says another word to the peer than was said before.
 fn nothing_new_was_said(peer: &SmtpPeer, before: usize) {
@@ -62,10 +62,10 @@ async fn a_bad_recipient_does_not_block_the_others() {
         matches!(delivered[..], [Delivery::Failed(_), Delivery::Deferred(_), Delivery::Sent, Delivery::Sent]),
         "{delivered:?}"
     );
-    for (state, messages) in [("queued", 0.0), ("sent", 2.0), ("deferred", 1.0), ("failed", 1.0), ("cancelled", 0.0)] {
+    for (state, messages) in [("queued", 0), ("sent", 2), ("deferred", 1), ("failed", 1), ("cancelled", 0)] {
         assert_eq!(rollbook.metric(&format!("rollbook_outbox_messages{{state=\"{state}\"}}")).await, messages);
     }
-    assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 1.0);
+    assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 1);
 }
 
 #[tokio::test]

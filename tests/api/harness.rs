@@ -288,8 +288,8 @@ impl Rollbook {
         self.send(Method::POST, &path, Some(&self.key), &[], None).await
     }
 
-    /// The value of a line of `/metrics`, such as `rollbook_outbox_messages{state="sent"}`.
-    pub async fn metric(&self, name: &str) -> f64 {
+    /// The whole number in a line of `/metrics`, such as `rollbook_outbox_messages{state="sent"}`.
+    pub async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await.text;
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {text}"));
         line.trim().parse().unwrap()

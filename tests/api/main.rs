@@ -27,4 +27,5 @@ mod readme;
 mod resend;
 mod smtp;
 mod smtp_peer;
+mod statements;
 mod verification;

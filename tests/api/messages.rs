@@ -96,6 +96,10 @@ async fn an_id_that_differs_in_its_last_digit_is_another_one() {
     };
     let nobody = sibling(&ada["id"]);
     assert_eq!(page(&rollbook, &format!("customer_id={nobody}")).await, (vec![], Value::Null));
+    for id in ["7", "", &nobody.to_uppercase()] {
+        let answer = rollbook.get(&format!("/api/messages?customer_id={id}")).await;
+        assert_eq!((answer.status, answer.fields()), (422, vec!["customer_id".to_owned()]), "{id}");
+    }
     let nothing = sibling(&rollbook.message_to(&ada).await["id"]);
     for id in [nothing.as_str(), "019ab697-e800-7000-8a5c-3d1f9b20c7e4", "7", "%00", &nothing.to_uppercase()] {
         let answer = rollbook.get(&format!("/api/messages/{id}")).await;

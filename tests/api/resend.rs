@@ -70,35 +70,44 @@ async fn who_is_verified_or_unknown_gets_no_mail() {
     assert_eq!(rollbook.deeds(&ada), ["registered", "verified"]);
 }
 
+/// A customer whose mail was put off for about an hour, two minutes ago.
+async fn deferred(peer: &SmtpPeer, rollbook: &Rollbook) -> Value {
+    let ada = rollbook.register("ada@example.org").await;
+    peer.on(At::Rcpt, Do::Reply("451 4.7.1 greylisted")).times(1);
+    rollbook.deliver().await;
+    rollbook.pass(120 * SECOND);
+    assert_eq!(rollbook.deliver().await, [], "not due yet");
+    ada
+}
+
 #[tokio::test]
 async fn a_mail_that_still_waits_is_hastened_instead_of_doubled() {
     let peer = SmtpPeer::start().await;
-    let rollbook = Rollbook::sending_to(&peer, &[]).await;
-    let ada = rollbook.register("ada@example.org").await;
-    peer.on(At::Rcpt, Do::Reply("451 4.7.1 greylisted")).times(4);
-    for _ in 0..4 {
-        rollbook.deliver().await;
-        rollbook.pass_until(&rollbook.message_to(&ada).await["next_attempt_at"]);
-    }
-    rollbook.deliver().await;
-    let deferred = rollbook.register("eve@example.org").await;
-    peer.on(At::Rcpt, Do::Reply("451 4.7.1 greylisted")).times(5);
-    for _ in 0..5 {
-        rollbook.deliver().await;
-        rollbook.pass_until(&rollbook.message_to(&deferred).await["next_attempt_at"]);
-    }
-    let before = rollbook.message_to(&deferred).await;
-    assert_eq!(before["state"], "deferred");
-    rollbook.clock.pass(jiff::SignedDuration::from_mins(-5));
-    assert_eq!(rollbook.deliver().await, [], "not due yet");
+    let rollbook = Rollbook::sending_to(&peer, &[("mail_backoff", "1h")]).await;
+    let ada = deferred(&peer, &rollbook).await;
+    let before = rollbook.message_to(&ada).await;
 
-    assert_eq!(rollbook.resend(&deferred).await.status, 202);
-    let shown = rollbook.customer(&deferred["id"]).await["verification"].clone();
-    assert_eq!(rollbook.time_until(&shown["next_attempt_at"]).as_secs(), 0);
-    assert_eq!(too_soon(&rollbook.resend(&deferred).await), 60);
+    assert_eq!(rollbook.resend(&ada).await.status, 202);
+    for next in [&rollbook.customer(&ada["id"]).await["verification"], &rollbook.message_to(&ada).await] {
+        assert_eq!((&next["state"], &next["attempts"]), (&json!("deferred"), &json!(1)));
+        assert!(rollbook.time_until(&next["next_attempt_at"]).is_zero());
+    }
+    assert_eq!(too_soon(&rollbook.resend(&ada).await), 60);
     assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
-    assert_eq!(messages(&rollbook, &deferred).await, 1);
-    assert_eq!(rollbook.message_to(&deferred).await["id"], before["id"]);
+    assert_eq!(messages(&rollbook, &ada).await, 1);
+    assert_eq!(rollbook.message_to(&ada).await["id"], before["id"]);
+    assert_eq!(rollbook.deeds(&ada), ["registered", "mail_deferred", "verification_requested", "mail_sent"]);
+}
+
+#[tokio::test]
+async fn a_mail_hastened_by_many_at_once_is_sent_once() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("mail_backoff", "1h")]).await;
+    let ada = deferred(&peer, &rollbook).await;
+    let answers = join_all((0..16).map(|_| rollbook.resend(&ada))).await;
+    assert!(answers.iter().any(|answer| answer.status == 202), "{answers:?}");
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    assert_eq!(messages(&rollbook, &ada).await, 1);
 }
 
 #[tokio::test]

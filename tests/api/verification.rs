@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::harness::{Answer, Rollbook};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Presses the button with headers of one's own.
 async fn press_with(rollbook: &Rollbook, headers: &[(&str, &str)], body: &str) -> Answer {

@@ -4,8 +4,7 @@ use rollbook::application::ports::Clock as _;
 
 use super::*;
 
-/// How long a test has been going, in seconds, and how often the message was offered, when its state is no longer
-/// `deferred`.
+/// Delivers whenever the message is due until it has failed: after how many seconds, and how many attempts.
 async fn tried_until_it_ends(rollbook: &Rollbook, customer: &Value) -> (i64, u64) {
     let beginning = rollbook.clock.now();
     loop {
@@ -102,15 +101,14 @@ async fn a_mailbox_that_is_not_there_fails_at_once_with_the_servers_words() {
 #[tokio::test]
 async fn a_full_mailbox_or_a_policy_fails_after_three_tries_over_six_hours() {
     for reply in ["552 too much mail", "550 5.2.2 mailbox full", "550 5.7.1 policy", "554 5.3.4 too big today"] {
-        for (pause, tries) in [("1m", 4..), ("4h", 3..), ("1d", 3..)] {
+        for (pause, tries) in [("1h", 5..=10), ("4h", 3..=3), ("1d", 3..=3)] {
             let peer = SmtpPeer::start().await;
             let rollbook = Rollbook::sending_to(&peer, &[("mail_backoff", pause)]).await;
             let ada = rollbook.register("ada@example.org").await;
             peer.on(At::Rcpt, Do::Reply(reply));
             let (age, attempts) = tried_until_it_ends(&rollbook, &ada).await;
             assert!(age >= 6 * 60 * 60, "{reply} after {age} s");
-            assert!(tries.contains(&attempts), "{reply} after {attempts}");
-            assert!(pause == "1m" || attempts == 3, "{reply} every {pause}: {attempts}");
+            assert!(tries.contains(&attempts), "{reply}, a try every {pause}: {attempts}");
         }
     }
 }

@@ -58,7 +58,7 @@ impl Broken {
         self.peer.behave();
         self.rollbook.pass(10 * MINUTE);
         assert_eq!(self.rollbook.deliver().await, [Delivery::Sent, Delivery::Sent, Delivery::Sent]);
-        assert_eq!(self.rollbook.metric("rollbook_smtp_relay_up").await, 1.0);
+        assert_eq!(self.rollbook.metric("rollbook_smtp_relay_up").await, 1);
         for message in self.messages().await {
             assert_eq!((&message["state"], &message["attempts"]), (&"sent".into(), &1.into()), "{words}");
         }
@@ -82,18 +82,18 @@ impl Broken {
         let delivered = self.rollbook.deliver().await;
         assert!(matches!(delivered[..], [Delivery::RelayFault { fault: None, .. }]), "{delivered:?}");
         assert_eq!(self.peer.connections(), connections, "nobody asks before the pause is over");
-        assert_eq!(self.rollbook.metric("rollbook_smtp_relay_up").await, 0.0);
+        assert_eq!(self.rollbook.metric("rollbook_smtp_relay_up").await, 0);
         assert_eq!(self.rollbook.get("/readyz").await.status, 200, "mail that waits is no reason to be down");
     }
 
-    /// Over six days: longer than any message would be tried.
+    /// Longer than any message would be tried.
     async fn is_probed_for_days(&self) {
         let before = self.peer.connections();
-        for _ in 0..144 {
-            self.rollbook.pass(HOUR);
+        for _ in 0..7 {
+            self.rollbook.pass(DAY);
             self.rollbook.deliver().await;
         }
-        assert_eq!(self.peer.connections() - before, 144, "one probe for each pause");
+        assert_eq!(self.peer.connections() - before, 7, "one probe for each pause");
         for message in self.messages().await {
             assert_eq!(message["attempts"], 0);
             assert!(message["state"] == "deferred" || message["state"] == "queued", "{message}");
@@ -172,8 +172,8 @@ async fn three_refusals_of_content_in_a_row_spare_the_rest() {
     else {
         panic!("{delivered:?}")
     };
-    assert_eq!(rollbook.metric("rollbook_outbox_messages{state=\"queued\"}").await, 2.0);
-    assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 0.0);
+    assert_eq!(rollbook.metric("rollbook_outbox_messages{state=\"queued\"}").await, 2);
+    assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 0);
     peer.behave();
     rollbook.pass(MINUTE);
     assert_eq!(rollbook.deliver().await, [Delivery::Sent, Delivery::Sent]);

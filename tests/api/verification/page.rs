@@ -28,10 +28,8 @@ async fn the_page_names_the_address_and_has_one_button_and_nothing_else_to_follo
     assert_eq!((times("<button"), times("<form"), times("<input"), times("<a ")), (1, 1, 1, 0));
     assert!(page.text.contains(r#"<form method="post" action="verify">"#));
     assert!(page.text.contains(&format!(r#"<input type="hidden" name="token" value="{token}">"#)));
-    for never in ["<script", "<img", "<iframe", " on", "javascript:", "http:", "https:", "=\"/", "style=\""] {
-        let body = page.text.split_once("<body>").unwrap().1.to_lowercase();
-        assert!(never == " on" || !body.contains(never), "{never}");
-        assert!(!page.text.contains(&format!("{never}load")), "{never}");
+    for never in ["<script", "<img", "<iframe", "onload", "onclick", "javascript:", "http:", "https:", "=\"/"] {
+        assert!(!page.text.contains(never), "{never}");
     }
     assert!(page.text.contains(r#"<meta name="robots" content="noindex, nofollow">"#));
 }
