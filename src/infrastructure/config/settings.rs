@@ -74,7 +74,7 @@ settings! {
         public_url => public_url: Option<BaseUrl> = "" as Maybe(BASE_URL);
         /// Web origins whose pages may call the public routes, exactly as browsers send them, commas between.
         cors_origins => cors_origins: Vec<Origin> = "" as List(ORIGIN, 0..=100);
-        /// How long a stop waits for requests that are being answered.
+        /// How long a stop waits for requests that are being answered and for mails under way.
         shutdown_timeout => shutdown_timeout: Duration = "20s" as Span(INSTANT..=HOUR);
         /// How long an API key that was looked up is trusted without another look; a revoked one may work as long.
         key_refresh => key_refresh: Duration = "500ms" as Span(INSTANT..=SECOND);
