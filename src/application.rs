@@ -1,24 +1,24 @@
 //! The use cases, one file each, over [`ports`]; [`Registry`] is all they need, in one struct.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
+    email_address::EmailAddress,
     ids::{CustomerId, IdSequence, MessageId},
-    message::Departure,
+    message::{Departure, Request},
     relay::RelayHealth,
     retry::RetryPolicy,
     token::MacKey,
+    verification::{Verification, VerificationId},
 };
 
 pub mod authenticate;
 pub mod deliver_message;
 pub mod find_customer;
 pub mod manage_keys;
+mod owed;
 pub mod ports;
 pub mod read_messages;
 pub mod register_customer;
@@ -27,6 +27,7 @@ pub mod verify_email;
 
 use authenticate::KnownKeys;
 use manage_keys::KeyDesk;
+use owed::Owed;
 use ports::{ApiKeys, Clock, Composer, Customers, Entropy, Mailer, Outbox, Verifications};
 
 /// The use cases over the ports they need. Cheap to clone.
@@ -82,7 +83,7 @@ pub struct Memory {
     /// Keys that were looked up lately.
     known_keys: KnownKeys,
     /// Outcomes of attempts that could not be written down yet.
-    unsettled: Mutex<VecDeque<ports::Settlement>>,
+    owed: Owed,
 }
 
 impl Memory {
@@ -92,7 +93,7 @@ impl Memory {
         Self {
             relay: Mutex::new(RelayHealth::good(probe_pause)),
             known_keys: KnownKeys::default(),
-            unsettled: Mutex::default(),
+            owed: Owed::default(),
         }
     }
 }
@@ -131,11 +132,15 @@ impl Registry {
         CustomerId::new(self.ids.next(now, self.random_u64()))
     }
 
-    fn next_message_id(&self, now: Timestamp) -> MessageId {
-        MessageId::new(self.ids.next(now, self.random_u64()))
-    }
-
-    fn departure(&self) -> Departure {
-        if self.policy.captures_mail { Departure::Capture(self.policy.verification_life) } else { Departure::Queue }
+    /// Asks the owner of an address for the proof of that number, with a message of its own.
+    fn ask_for_proof(&self, customer: CustomerId, number: u32, email: EmailAddress, now: Timestamp) -> Request {
+        let id = VerificationId { customer_key: customer.key(), number, salt: self.random_u32() };
+        let verification = Verification::issue(id, customer, email, now);
+        let departure = if self.policy.captures_mail {
+            Departure::Capture(self.policy.verification_life)
+        } else {
+            Departure::Queue
+        };
+        Request::issue(MessageId::new(self.ids.next(now, self.random_u64())), verification, departure, now)
     }
 }

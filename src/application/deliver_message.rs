@@ -1,7 +1,5 @@
 //! Deliver: the message that has been due the longest is offered to the relay, and what became of it is written down.
 
-use std::collections::VecDeque;
-
 use jiff::Timestamp;
 
 use super::{
@@ -42,7 +40,7 @@ impl Registry {
     /// # Errors
     /// [`StoreError`]; an outcome that could not be written is kept and written by the next round.
     pub async fn deliver_next(&self) -> Result<Delivery, StoreError> {
-        self.settle_what_is_owed().await?;
+        self.memory.owed.pay(self.outbox.as_ref()).await?;
         let now = self.clock.now();
         if let Err(until) = self.with_relay(|relay| relay.admit(now)) {
             return Ok(Delivery::RelayFault { fault: None, until });
@@ -76,8 +74,8 @@ impl Registry {
             Err(fault) => self.refused(message, fault, now),
         };
         let event = event_of(message, &outcome, now);
-        self.owed(|owed| owed.push_back(Settlement { message: message.id, at: now, outcome, event }));
-        self.settle_what_is_owed().await?;
+        let settlement = Settlement { message: message.id, at: now, outcome, event };
+        self.memory.owed.settle(self.outbox.as_ref(), settlement).await?;
         Ok(delivery)
     }
 
@@ -118,21 +116,6 @@ impl Registry {
             Verdict::Later(next_attempt_at) => (Outcome::Later { next_attempt_at, error }, Delivery::Deferred(fault)),
             Verdict::Failed => (Outcome::Failed { error }, Delivery::Failed(fault)),
         }
-    }
-
-    /// Writes down the outcomes that are still owed, oldest first; one that fails stays owed.
-    async fn settle_what_is_owed(&self) -> Result<(), StoreError> {
-        while let Some(settlement) = self.owed(VecDeque::pop_front) {
-            if let Err(error) = self.outbox.settle(&settlement).await {
-                self.owed(|owed| owed.push_front(settlement));
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn owed<T>(&self, look: impl FnOnce(&mut VecDeque<Settlement>) -> T) -> T {
-        look(&mut self.memory.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     fn give_back_probe(&self, now: Timestamp) {

@@ -80,15 +80,17 @@ pub enum Confirmed {
     NoLonger,
 }
 
-/// A proof with what is needed to ask for it again.
+/// The newest proof of a customer, with what is needed to judge whether to ask for another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatestRequest {
     /// The customer.
     pub customer: Customer,
-    /// The newest message asking for a proof of the address, if there is one.
+    /// The proof's number.
+    pub number: u32,
+    /// When it was last asked for.
+    pub asked_at: Timestamp,
+    /// The message that asks for it, unless it is gone.
     pub message: Option<Message>,
-    /// When a proof was last asked for.
-    pub asked_at: Option<Timestamp>,
 }
 
 /// The proofs of addresses.
@@ -108,17 +110,18 @@ pub trait Verifications: Send + Sync {
 
     /// Stores a further proof and its message, closes the oldest ones beyond
     /// [`MOST_OPEN`](crate::domain::verification::MOST_OPEN), and shows the new one on the customer. Answers false, with
-    /// nothing stored, if the customer's newest proof is not number `after` any more.
+    /// nothing stored, if the customer is verified, or has a newest proof that is not the one before it.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn request(&self, request: &Request, after: u32, event: &Event) -> Result<bool, StoreError>;
+    async fn request(&self, request: &Request, event: &Event) -> Result<bool, StoreError>;
 
-    /// Makes an undelivered message due at once. Answers false if it is not waiting any more.
+    /// Makes an undelivered message due at the event's moment. Answers false, with nothing changed, if it does not wait
+    /// any more, or its proof was asked for since `asked_at`.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn hasten(&self, message: MessageId, now: Timestamp, event: &Event) -> Result<bool, StoreError>;
+    async fn hasten(&self, message: MessageId, asked_at: Timestamp, event: &Event) -> Result<bool, StoreError>;
 
     /// Confirms a proof once, marks the customer verified and cancels the customer's waiting messages.
     ///

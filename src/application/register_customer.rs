@@ -4,8 +4,6 @@ use super::{Registry, ports::RegisterError};
 use crate::domain::{
     customer::{Customer, Particulars},
     history::{Actor, Deed, Event},
-    message::Request,
-    verification::{Verification, VerificationId},
 };
 
 /// Who is to be put on the roll, and who asks for it.
@@ -25,9 +23,7 @@ impl Registry {
     pub async fn register_customer(&self, command: RegisterCustomer) -> Result<Customer, RegisterError> {
         let now = self.clock.now();
         let id = self.next_customer_id(now);
-        let proof = VerificationId { customer_key: id.uuid().as_u64_pair().0, number: 1, salt: self.random_u32() };
-        let verification = Verification::issue(proof, id, command.particulars.email.clone(), now);
-        let request = Request::issue(self.next_message_id(now), verification, self.departure(), now);
+        let request = self.ask_for_proof(id, 1, command.particulars.email.clone(), now);
         let customer = Customer::register(id, command.particulars, request.progress.clone(), now);
         let event = Event { customer_id: id, at: now, deed: Deed::Registered, actor: command.actor, note: None };
         self.customers.register(&customer, &request, &event).await?;

@@ -27,6 +27,12 @@ macro_rules! uuid_newtype {
                 self.0
             }
 
+            /// The first 64 bits, which no other id of its kind shares.
+            #[must_use]
+            pub const fn key(self) -> u64 {
+                self.0.as_u64_pair().0
+            }
+
             /// Reads an id in its one shape: hyphenated and in lower case, as it is written.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {

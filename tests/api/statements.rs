@@ -109,7 +109,7 @@ async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
         assert_eq!(rollbook.get(path).await.status, 200);
     }
     let id = id_of(&rollbook.key_with(&[]).await);
-    rollbook.registry.revoke_key(id).await.unwrap();
-    rollbook.registry.list_keys().await.unwrap();
+    rollbook.registry.key_desk().revoke(id).await.unwrap();
+    rollbook.registry.key_desk().list().await.unwrap();
     assert_eq!(rollbook.send(Method::GET, "/api/messages", Some("rb_0_0"), &[], None).await.status, 401);
 }

@@ -144,14 +144,12 @@ pub(super) fn of_proof(db: &Connection, customer: i64, proof: u32) -> rusqlite::
     db.prepare_cached(OF_PROOF)?.query_row((customer, proof), message).optional()
 }
 
-/// Makes a waiting message due; one that is being sent at this moment is as hasty as can be. Returns whose it is.
-pub(super) fn hasten(tx: &Transaction<'_>, key: i64, now: Timestamp) -> rusqlite::Result<Option<(i64, i64)>> {
-    const HASTEN: &str = "UPDATE outbox SET due_at = iif(claimed, due_at, ?2) WHERE id = ?1 \
-        AND state IN ('queued', 'deferred') RETURNING customer_id, proof";
-    let found = whose(tx, HASTEN, (key, micros(now)))?;
-    if found.is_some() {
-        tx.queued_mail();
-    }
+/// Makes a message due; one that is being sent at this moment is as hasty as can be. Returns whose proof it carries.
+pub(super) fn hasten(tx: &Transaction<'_>, key: i64, now: i64) -> rusqlite::Result<(i64, i64)> {
+    const HASTEN: &str =
+        "UPDATE outbox SET due_at = iif(claimed, due_at, ?2) WHERE id = ?1 RETURNING customer_id, proof";
+    let found = whose(tx, HASTEN, (key, now))?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    tx.queued_mail();
     Ok(found)
 }
 
@@ -243,7 +241,7 @@ fn page(db: &Connection, query: MessageQuery) -> rusqlite::Result<MessagePage> {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = messages.len() > limit;
     messages.truncate(limit);
-    let next = messages.last().filter(|_| more).map(|last| last.id.uuid().as_u64_pair().0);
+    let next = messages.last().filter(|_| more).map(|last| last.id.key());
     Ok(MessagePage { messages, next })
 }
 

@@ -1,6 +1,7 @@
 //! The proofs' table behind its port.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
@@ -41,6 +42,10 @@ const SHOW_NEW: &str = "UPDATE customers SET proof = ?2, proof_state = ?3, proof
     proof_next_attempt_at = ?5, proof_sent_at = ?6, proof_expires_at = ?7, steps = steps + 1 \
     WHERE id = ?1 AND proof = ?8 AND verified_at IS NULL";
 
+/// Only of a message that waits, and only by the first of those who ask at the same moment.
+const ASK_AGAIN: &str = "UPDATE verifications SET asked_at = ?3 WHERE asked_at = ?2 AND (customer_id, number) = \
+    (SELECT customer_id, proof FROM outbox WHERE id = ?1 AND state IN ('queued', 'deferred'))";
+
 const SHOW_HASTENED: &str =
     "UPDATE customers SET proof_next_attempt_at = ?3, steps = steps + 1 WHERE id = ?1 AND proof = ?2";
 
@@ -68,7 +73,7 @@ impl Verifications for SqliteStore {
         self.readers.read(move |db| latest(db, key, tail)).await
     }
 
-    async fn request(&self, request: &Request, after: u32, event: &Event) -> Result<bool, StoreError> {
+    async fn request(&self, request: &Request, event: &Event) -> Result<bool, StoreError> {
         let (request, event) = (request.clone(), event.clone());
         self.writer
             .write(move |tx| {
@@ -82,7 +87,7 @@ impl Verifications for SqliteStore {
                     progress.next_attempt_at.map(micros),
                     progress.sent_at.map(micros),
                     progress.expires_at.map(micros),
-                    after,
+                    id.number - 1,
                 ))?;
                 if shown == 0 {
                     return Ok(false);
@@ -96,27 +101,24 @@ impl Verifications for SqliteStore {
             .await
     }
 
-    async fn hasten(&self, message: MessageId, now: jiff::Timestamp, event: &Event) -> Result<bool, StoreError> {
+    async fn hasten(&self, message: MessageId, asked_at: Timestamp, event: &Event) -> Result<bool, StoreError> {
         let (key, _) = halves(message.uuid());
         let event = event.clone();
         self.writer
             .write(move |tx| {
-                let Some((customer, proof)) = outbox::hasten(tx, key, now)? else { return Ok(false) };
-                tx.prepare_cached("UPDATE verifications SET asked_at = ?3 WHERE customer_id = ?1 AND number = ?2")?
-                    .execute((customer, proof, micros(now)))?;
-                tx.prepare_cached(SHOW_HASTENED)?.execute((customer, proof, micros(now)))?;
-                history::add(tx, &event)?;
-                Ok(true)
+                let now = micros(event.at);
+                let asked = tx.prepare_cached(ASK_AGAIN)?.execute((key, micros(asked_at), now))? == 1;
+                if asked {
+                    let (customer, proof) = outbox::hasten(tx, key, now)?;
+                    tx.prepare_cached(SHOW_HASTENED)?.execute((customer, proof, now))?;
+                    history::add(tx, &event)?;
+                }
+                Ok(asked)
             })
             .await
     }
 
-    async fn confirm(
-        &self,
-        proof: &Verification,
-        now: jiff::Timestamp,
-        event: &Event,
-    ) -> Result<Confirmed, StoreError> {
+    async fn confirm(&self, proof: &Verification, now: Timestamp, event: &Event) -> Result<Confirmed, StoreError> {
         let (id, canonical, event) = (proof.id, proof.email.canonical().to_owned(), event.clone());
         self.writer
             .write(move |tx| {
@@ -169,18 +171,12 @@ fn latest(db: &Connection, key: i64, tail: i64) -> rusqlite::Result<Option<Lates
     if halves(customer.id.uuid()).1 != tail {
         return Ok(None);
     }
-    let newest = db
-        .prepare_cached(NEWEST)?
-        .query_row([key], |row| {
-            let mut columns = Columns::of(row);
-            Ok((columns.value::<u32>()?, columns.time()?))
-        })
-        .optional()?;
-    let message = match newest {
-        Some((number, _)) => outbox::of_proof(db, key, number)?,
-        None => None,
-    };
-    Ok(Some(LatestRequest { customer, message, asked_at: newest.map(|(_, asked_at)| asked_at) }))
+    let (number, asked_at) = db.prepare_cached(NEWEST)?.query_row([key], |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.value::<u32>()?, columns.time()?))
+    })?;
+    let message = outbox::of_proof(db, key, number)?;
+    Ok(Some(LatestRequest { customer, number, asked_at, message }))
 }
 
 /// A verification from [`verification_columns`].
@@ -188,11 +184,7 @@ pub(super) fn verification(columns: &mut Columns<'_>) -> rusqlite::Result<Verifi
     let customer_id = columns.customer_id()?;
     Ok(Verification {
         customer_id,
-        id: VerificationId {
-            customer_key: customer_id.uuid().as_u64_pair().0,
-            number: columns.number()?,
-            salt: columns.number()?,
-        },
+        id: VerificationId { customer_key: customer_id.key(), number: columns.number()?, salt: columns.number()? },
         email: columns.email()?,
         issued_at: columns.time()?,
         expires_at: columns.time_if_any()?,
