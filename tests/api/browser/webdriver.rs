@@ -1,8 +1,9 @@
-//! A headless Chromium, driven by chromedriver as W3C WebDriver has it; only loopback is spoken to.
+//! A headless Chromium, driven by chromedriver by the W3C's `WebDriver`; only loopback is spoken to.
 
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
     process::Command,
     time::Duration,
 };
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::program::running::{PATIENCE, Program};
 
-/// The name of an element's id in every answer (WebDriver, section 12.1).
+/// The name of an element's id in every answer (`WebDriver`, section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser with one window; it ends with the test.
@@ -39,31 +40,9 @@ impl Browser {
         let mut driver = Program::spawn(Command::new("chromedriver").arg("--port=0"));
         let port = driver.hear("its port", |line| line.split_once("on port ")?.1.strip_suffix('.')?.parse().ok()).await;
         let client = Client::builder().no_proxy().timeout(PATIENCE * 3).build().unwrap();
-        let mut browser = Self { client, port, session: String::new(), _driver: driver, _profile: profile };
-        let session = browser.ask(Method::POST, "/session", &browser.capabilities(arguments)).await;
-        browser.session = session["sessionId"].as_str().unwrap().to_owned();
-        browser
-    }
-
-    fn capabilities(&self, more: &[&str]) -> Value {
-        let profile = format!("--user-data-dir={}", self._profile.path().display());
-        let usual = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-dev-shm-usage",
-            "--disable-sync",
-            &profile,
-        ];
-        let arguments = [&usual, more].concat();
-        json!({ "capabilities": { "alwaysMatch": {
-            "goog:chromeOptions": { "args": arguments },
-            "goog:loggingPrefs": { "browser": "ALL" },
-            "timeouts": { "implicit": 10_000 },
-        } } })
+        let session = ask(&client, port, Method::POST, "/session", &capabilities(profile.path(), arguments)).await;
+        let session = session["sessionId"].as_str().unwrap().to_owned();
+        Self { client, port, session, _driver: driver, _profile: profile }
     }
 
     pub(super) async fn open(&self, url: &str) {
@@ -119,22 +98,11 @@ impl Browser {
     }
 
     async fn look(&self, command: &str) -> Value {
-        self.ask(Method::GET, &format!("/session/{}/{command}", self.session), &Value::Null).await
+        ask(&self.client, self.port, Method::GET, &format!("/session/{}/{command}", self.session), &Value::Null).await
     }
 
     async fn tell(&self, command: &str, body: &Value) -> Value {
-        self.ask(Method::POST, &format!("/session/{}/{command}", self.session), body).await
-    }
-
-    async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
-        let mut request = self.client.request(method, format!("http://127.0.0.1:{}{path}", self.port));
-        if !body.is_null() {
-            request = request.json(body);
-        }
-        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
-        let value = answer["value"].take();
-        assert!(value.get("error").is_none(), "{path}: {value:#}");
-        value
+        ask(&self.client, self.port, Method::POST, &format!("/session/{}/{command}", self.session), body).await
     }
 }
 
@@ -150,4 +118,37 @@ impl Drop for Browser {
         // A driver that is gone already has taken its browser with it.
         let _ = farewell();
     }
+}
+
+async fn ask(client: &Client, port: u16, method: Method, path: &str, body: &Value) -> Value {
+    let mut request = client.request(method, format!("http://127.0.0.1:{port}{path}"));
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
+    let value = answer["value"].take();
+    assert!(value.get("error").is_none(), "{path}: {value:#}");
+    value
+}
+
+fn capabilities(profile: &Path, more: &[&str]) -> Value {
+    let profile = format!("--user-data-dir={}", profile.display());
+    let usual = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-dev-shm-usage",
+        "--disable-sync",
+        &profile,
+    ];
+    let arguments = [&usual, more].concat();
+    let wanted = json!({
+        "goog:chromeOptions": { "args": arguments },
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "timeouts": { "implicit": 10_000 },
+    });
+    json!({ "capabilities": { "alwaysMatch": wanted } })
 }
