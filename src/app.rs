@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 
@@ -72,7 +72,8 @@ impl App {
     pub async fn start(config: &Config, world: World) -> Result<Self, StartError> {
         let folder = DataFolder::at(config.store.data_dir.clone());
         folder.make()?;
-        let lock = folder.lock_within(config.store.busy_timeout)?;
+        let (locking, patience) = (folder.clone(), config.store.busy_timeout);
+        let lock = spawn_blocking(move || locking.lock_within(patience)).await.map_err(StartError::threads)??;
         // Nothing is migrated for a server that nobody could reach.
         let listener = bind(config.http.listen).await?;
         let admin_listener = match config.http.admin_listen {
@@ -178,7 +179,7 @@ async fn finish(mut workers: JoinHandle<()>, stopping: watch::Receiver<()>, drai
 ///
 /// # Errors
 /// [`StartError`].
-pub fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
+pub async fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
     let World { clock, entropy } = World::real();
     let folder = DataFolder::at(config.store.data_dir.clone());
     let settings = adapt::store_settings(config);
@@ -190,7 +191,10 @@ pub fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
         folder.make()?;
         let _lock = folder.lock_within(config.store.busy_timeout)?;
         migrate_folder(&folder, config, clock.as_ref())?;
-        open()?
+        let store = open()?;
+        // With its mail key the folder counts as used: a database that vanishes is noticed from now on.
+        folder.mail_key(store.has_proofs().await?, entropy.as_ref())?;
+        store
     };
     Ok(KeyDesk { keys: Arc::new(store), clock, entropy })
 }

@@ -110,6 +110,7 @@ impl Cli {
     }
 
     fn try_run(self) -> Result<(), Failed> {
+        // What the document says depends on no setting.
         if let Verb::Openapi(format) = &self.verb {
             return openapi::run(format);
         }
@@ -134,10 +135,17 @@ fn say(text: &str) {
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
+/// Writes to stdout, all of it or an error.
+fn print_whole(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Writes to stdout; a reader that has heard enough, such as `head`, is no failure.
 fn print(text: &str) -> Result<(), Failed> {
-    use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match print_whole(text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

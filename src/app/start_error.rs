@@ -53,6 +53,11 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// A thread of ours could not do its work.
+    pub(super) fn threads(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        OpenError::Threads(error.into()).into()
+    }
+
     /// The exit code: 1 failed, 2 configuration, 3 data damaged or missing, 4 locked or of a newer schema, 5 a
     /// migration failed.
     #[must_use]
@@ -60,7 +65,8 @@ impl StartError {
         match self {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
-            Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. }) => 3,
+            Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. })
+            | Self::Migrate(MigrateError::Foreign) => 3,
             Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
             Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),
             Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. } | MigrateError::NoSnapshot { .. }) => 5,

@@ -10,6 +10,7 @@ use crate::domain::{
     history::{Actor, Deed, Event},
     mail::{SendFault, Stage},
     message::Message,
+    relay::RelayHealth,
     retry::Verdict,
 };
 
@@ -70,7 +71,7 @@ impl Registry {
         let now = self.clock.now();
         let (outcome, delivery) = match sent {
             Ok(()) => self.accepted(now),
-            Err(fault) if self.is_the_relays(&fault) => self.relay_failed(fault, now),
+            Err(fault) if fault.is_the_relays() => self.relay_failed(fault, now),
             Err(fault) => self.refused(message, fault, now),
         };
         let event = event_of(message, &outcome, now);
@@ -86,14 +87,8 @@ impl Registry {
         sent.map_err(|fault| fault.without(&token))
     }
 
-    /// Whether a fault says nothing about its message: the relay's own, or one more refusal of words that the relay
-    /// refuses whatever the message.
-    fn is_the_relays(&self, fault: &SendFault) -> bool {
-        fault.is_the_relays() || (fault.refuses_content() && self.with_relay(|relay| relay.doubts_our_words()))
-    }
-
     fn accepted(&self, now: Timestamp) -> (Outcome, Delivery) {
-        self.with_relay(crate::domain::relay::RelayHealth::answered);
+        self.with_relay(RelayHealth::answered);
         let expires_at = now.saturating_add(self.policy.verification_life).unwrap_or(Timestamp::MAX);
         (Outcome::Sent { expires_at }, Delivery::Sent)
     }
@@ -105,14 +100,15 @@ impl Registry {
     }
 
     fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
-        match fault.stage {
-            _ if fault.refuses_content() => self.with_relay(|relay| relay.refused_content(now)),
-            Stage::Build => self.give_back_probe(now),
-            _ => self.with_relay(crate::domain::relay::RelayHealth::answered),
+        let doubted = fault.refuses_content() && self.with_relay(RelayHealth::refused_content);
+        if fault.stage == Stage::Build {
+            self.give_back_probe(now);
+        } else if !fault.refuses_content() {
+            self.with_relay(RelayHealth::answered);
         }
         let error = fault.to_string();
         let chance = self.random_u32();
-        match self.policy.retry.judge(&fault, message.attempts + 1, message.created_at, now, chance) {
+        match self.policy.retry.judge(&fault, doubted, message.attempts + 1, message.created_at, now, chance) {
             Verdict::Later(next_attempt_at) => (Outcome::Later { next_attempt_at, error }, Delivery::Deferred(fault)),
             Verdict::Failed => (Outcome::Failed { error }, Delivery::Failed(fault)),
         }

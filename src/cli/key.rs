@@ -53,7 +53,7 @@ fn scope(text: &str) -> Result<Scope, String> {
 
 pub(super) fn run(config: &Config, verb: Verb) -> Result<(), Failed> {
     small_runtime()?.block_on(async {
-        let desk = app::key_desk(config)?;
+        let desk = app::key_desk(config).await?;
         match verb {
             Verb::Create(create) => make(&desk, create).await,
             Verb::List { json } => list(&desk, json).await,
@@ -68,7 +68,12 @@ async fn make(desk: &KeyDesk, create: Create) -> Result<(), Failed> {
     scopes.dedup();
     let (key, secret) = desk.create(create.name, scopes).await?;
     say(&format!("rollbook: key {} ({}) is made; this is the only time it is shown:", key.id, words(&key)));
-    print(&format!("{}\n", secret.expose()))
+    if let Err(error) = super::print_whole(&format!("{}\n", secret.expose())) {
+        // A key that nobody has must not count.
+        desk.revoke(key.id).await?;
+        return Err(Failed { code: 1, message: format!("the key could not be shown, so it is revoked: {error}") });
+    }
+    Ok(())
 }
 
 async fn list(desk: &KeyDesk, json: bool) -> Result<(), Failed> {

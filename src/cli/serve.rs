@@ -1,8 +1,11 @@
 //! `rollbook serve`: the server, until it is told to stop.
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, pin::pin};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
 
 use super::{Failed, say};
 use crate::{
@@ -28,14 +31,22 @@ async fn serve(config: &Config) -> Result<(), Failed> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let app = App::start(config, World::real()).await?;
     greet(&app, config).await?;
-    app.run(async {
+    let (told, heard) = oneshot::channel();
+    let mut running = pin!(app.run(async { heard.await.unwrap_or(()) }));
+    let mut told = Some(told);
+    loop {
         tokio::select! {
+            () = &mut running => break,
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: what was taken is finished first");
-    })
-    .await;
+        let Some(told) = told.take() else {
+            return Err(Failed { code: 1, message: "told twice to stop: what was under way is cut off".to_owned() });
+        };
+        tracing::info!("stopping: what was taken is finished first; a second signal cuts it off");
+        // The app hears it, or has stopped already.
+        let _ = told.send(());
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::text;
+
 /// An address that mail can be sent to: a dot-atom ASCII local part (RFC 5322, section 3.2.3) at a domain name of
 /// two labels or more (RFC 5321, section 2.3.5), internationalised domains included (UTS 46).
 ///
@@ -129,7 +131,10 @@ fn canonical_domain(domain: &str) -> Result<String, EmailAddressError> {
     if domain.starts_with('[') {
         return Err(E::Literal);
     }
-    if domain.ends_with('.') {
+    // UTS 46 drops what cannot be seen; an address is shown as typed, and must not look like another.
+    let has_hidden =
+        text::forbidden_character(domain).is_some() || domain.chars().any(|c| matches!(c, '\u{fe00}'..='\u{fe0f}'));
+    if domain.ends_with('.') || has_hidden {
         return Err(E::Domain);
     }
     let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| E::Domain)?;
@@ -199,6 +204,9 @@ mod tests {
             ("a@example.org.", E::Domain),
             ("a@exam ple.org", E::Domain),
             ("a@example.org>", E::Domain),
+            ("a@exam\u{200b}ple.org", E::Domain),
+            ("a@exam\u{ad}ple.org", E::Domain),
+            ("a@example\u{fe0f}.org", E::Domain),
         ] {
             assert_eq!(EmailAddress::parse(text), Err(rule), "{text:?}");
         }

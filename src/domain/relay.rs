@@ -39,12 +39,11 @@ impl RelayHealth {
     /// Whether the last that was heard of the relay is good.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        self.down.is_none()
+        self.down.is_none() && !self.doubts_our_words()
     }
 
     /// Whether it has refused so many messages for their content in a row that the content, not a message, is at fault.
-    #[must_use]
-    pub const fn doubts_our_words(&self) -> bool {
+    const fn doubts_our_words(&self) -> bool {
         self.content_refusals >= MOST_CONTENT_REFUSALS
     }
 
@@ -93,15 +92,14 @@ impl RelayHealth {
         self.content_refusals = 0;
     }
 
-    /// The relay refused what a message says. Several in a row are about our words, not about one message: it is then
-    /// treated as failing, so that they do not end message by message.
-    pub fn refused_content(&mut self, now: Timestamp) {
-        self.content_refusals += 1;
-        if self.doubts_our_words() {
-            self.failed(now);
-        } else {
-            self.down = None;
-        }
+    /// The relay refused what a message says. Returns whether that is about our words rather than about one message,
+    /// because it has refused several in a row before: then it must not end message by message. It goes on being
+    /// offered mail, since it may well take that of others.
+    pub fn refused_content(&mut self) -> bool {
+        let doubted_before = self.doubts_our_words();
+        self.down = None;
+        self.content_refusals = self.content_refusals.saturating_add(1);
+        doubted_before
     }
 }
 
@@ -166,13 +164,12 @@ mod tests {
     #[test]
     fn three_refusals_of_content_in_a_row_are_our_own_fault() {
         let mut relay = relay();
-        relay.refused_content(at(0));
-        relay.refused_content(at(0));
-        assert!(relay.is_up());
-        relay.refused_content(at(0));
-        assert!(!relay.is_up() && relay.doubts_our_words());
+        assert_eq!([(); 4].map(|()| relay.refused_content()), [false, false, false, true]);
+        assert!(!relay.is_up());
+        assert_eq!(relay.admit(at(0)), Ok(()), "mail to others goes on");
         relay.answered();
-        assert!(relay.is_up() && !relay.doubts_our_words());
+        assert!(relay.is_up());
+        assert!(!relay.refused_content());
     }
 
     #[test]

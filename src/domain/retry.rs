@@ -33,18 +33,21 @@ pub enum Verdict {
 
 impl RetryPolicy {
     /// Judges a fault of the message (not of the relay, see [`SendFault::is_the_relays`]) after so many attempts, this
-    /// one included. `chance` spreads the pauses by ±20 %, so that what failed together does not return together.
+    /// one included. A fault that is `doubted` ends no message, however final it sounds. `chance` spreads the pauses by
+    /// ±20 %, so that what failed together does not return together.
     #[must_use]
     pub fn judge(
         &self,
         fault: &SendFault,
+        doubted: bool,
         attempts: u32,
         queued_at: Timestamp,
         now: Timestamp,
         chance: u32,
     ) -> Verdict {
         let age = now.duration_since(queued_at);
-        let over = match finality(fault) {
+        let finality = if doubted { Finality::Transient } else { finality(fault) };
+        let over = match finality {
             Finality::Final => true,
             Finality::Doubtful => attempts >= MOST_DOUBTFUL_ATTEMPTS && age >= DOUBTFUL_FOR,
             Finality::Transient => false,
@@ -122,7 +125,7 @@ mod tests {
 
     fn seconds_until_next(attempts: u32, chance: u32) -> i64 {
         let fault = SendFault::new(Stage::Recipient, Some(451), "4.7.1 greylisted");
-        match policy().judge(&fault, attempts, at(0), at(0), chance) {
+        match policy().judge(&fault, false, attempts, at(0), at(0), chance) {
             Verdict::Later(then) => then.as_second(),
             Verdict::Failed => panic!("greylisting is not final"),
         }
@@ -141,7 +144,7 @@ mod tests {
     #[test]
     fn refusals_are_told_apart_by_stage_and_code() {
         let early = |stage, code, words: &str| {
-            policy().judge(&SendFault::new(stage, code, words), 1, at(0), at(0), MIDDLE) == Verdict::Failed
+            policy().judge(&SendFault::new(stage, code, words), false, 1, at(0), at(0), MIDDLE) == Verdict::Failed
         };
         assert!(early(Stage::Recipient, Some(550), "no such user"));
         assert!(early(Stage::Recipient, Some(550), "5.1.1 no such user"));
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn a_doubtful_refusal_becomes_final_by_repetition_over_hours() {
         let full = SendFault::new(Stage::Recipient, Some(550), "5.2.2 mailbox full");
-        let after = |attempts, hours: i64| policy().judge(&full, attempts, at(0), at(hours * 3600), MIDDLE);
+        let after = |attempts, hours: i64| policy().judge(&full, false, attempts, at(0), at(hours * 3600), MIDDLE);
         assert_ne!(after(9, 5), Verdict::Failed);
         assert_ne!(after(2, 7), Verdict::Failed);
         assert_eq!(after(3, 6), Verdict::Failed);
@@ -170,15 +173,15 @@ mod tests {
     #[test]
     fn what_is_put_off_for_five_days_ends_visibly() {
         let busy = SendFault::new(Stage::Recipient, Some(451), "busy");
-        assert_ne!(policy().judge(&busy, 40, at(0), at(120 * 3600 - 1), MIDDLE), Verdict::Failed);
-        assert_eq!(policy().judge(&busy, 40, at(0), at(120 * 3600), MIDDLE), Verdict::Failed);
+        assert_ne!(policy().judge(&busy, false, 40, at(0), at(120 * 3600 - 1), MIDDLE), Verdict::Failed);
+        assert_eq!(policy().judge(&busy, false, 40, at(0), at(120 * 3600), MIDDLE), Verdict::Failed);
     }
 
     #[test]
     fn age_alone_ends_nothing_that_was_hardly_tried() {
         let busy = SendFault::new(Stage::Recipient, Some(451), "busy");
-        assert_ne!(policy().judge(&busy, 4, at(0), at(1_000_000_000), MIDDLE), Verdict::Failed);
-        assert_eq!(policy().judge(&busy, 5, at(0), at(1_000_000_000), MIDDLE), Verdict::Failed);
+        assert_ne!(policy().judge(&busy, false, 4, at(0), at(1_000_000_000), MIDDLE), Verdict::Failed);
+        assert_eq!(policy().judge(&busy, false, 5, at(0), at(1_000_000_000), MIDDLE), Verdict::Failed);
     }
 
     #[test]

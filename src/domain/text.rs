@@ -52,6 +52,12 @@ fn belongs_to_a_word(c: char) -> bool {
     is_mark(c) || matches!(c.general_category_group(), GeneralCategoryGroup::Letter)
 }
 
+/// A letter, mark or symbol by its category, and yet nothing to be seen: Hangul fillers, Khmer inherent vowels, the
+/// grapheme joiner, the blank Braille pattern.
+const fn shows_nothing(c: char) -> bool {
+    matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+}
+
 fn hides_or_breaks(c: char) -> bool {
     use GeneralCategory as G;
     matches!(
@@ -63,7 +69,7 @@ fn hides_or_breaks(c: char) -> bool {
             | G::Unassigned
             | G::LineSeparator
             | G::ParagraphSeparator
-    )
+    ) || shows_nothing(c)
 }
 
 #[cfg(test)]
@@ -93,6 +99,8 @@ mod tests {
             '\u{2028}',
             '\u{e000}',
             '\u{e0041}',
+            '\u{3164}',
+            '\u{2800}',
         ] {
             assert_eq!(forbidden_character(&format!("a{c}b")), Some(c), "{c:?}");
         }

@@ -140,11 +140,13 @@ impl DataFolder {
     /// [`FolderError::DatabaseMissing`].
     pub fn expect_database(&self) -> Result<(), FolderError> {
         let path = self.database();
+        // A crash amid the very first start leaves an empty file, and no key yet.
+        let is_empty = fs::metadata(&path).map_or(true, |file| file.len() == 0);
+        if is_empty && self.mail_key_file().exists() {
+            return Err(FolderError::DatabaseMissing(path));
+        }
         if path.exists() {
             return Ok(());
-        }
-        if self.mail_key_file().exists() {
-            return Err(FolderError::DatabaseMissing(path));
         }
         private_file(&path).map(drop).map_err(|source| of_io(&path, source))
     }
@@ -156,7 +158,7 @@ impl DataFolder {
     pub fn mail_key(&self, links_depend_on_it: bool, entropy: &dyn Entropy) -> Result<MacKey, FolderError> {
         let path = self.mail_key_file();
         match read_private(&path) {
-            Ok(text) => self.parse_key(&text),
+            Ok(bytes) => self.parse_key(&bytes),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of_io(&path, error)),
             Err(_) if links_depend_on_it => Err(FolderError::MailKey { path, fault: "missing" }),
             Err(_) => self.make_key(entropy),
@@ -169,8 +171,8 @@ impl DataFolder {
         fs::metadata(self.mail_key_file()).is_ok_and(|file| file.mode() & 0o077 != 0)
     }
 
-    fn parse_key(&self, text: &str) -> Result<MacKey, FolderError> {
-        let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).map(Zeroizing::new);
+    fn parse_key(&self, text: &[u8]) -> Result<MacKey, FolderError> {
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.trim_ascii()).map(Zeroizing::new);
         let key = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
         key.map(MacKey::new).ok_or_else(|| FolderError::MailKey { path: self.mail_key_file(), fault: "damaged" })
     }
@@ -203,11 +205,11 @@ fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
 }
 
-fn read_private(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
+fn read_private(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
     // A key is 65 bytes; a file of another kind is not read into memory.
-    File::open(path)?.take(1024).read_to_string(&mut text)?;
-    Ok(text)
+    File::open(path)?.take(1024).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -284,6 +286,11 @@ mod tests {
         fs::remove_file(folder.database()).unwrap();
         assert!(matches!(folder.expect_database(), Err(FolderError::DatabaseMissing(_))));
         assert!(!folder.database().exists());
+        fs::write(folder.database(), "").unwrap();
+        assert!(
+            matches!(folder.expect_database(), Err(FolderError::DatabaseMissing(_))),
+            "nor is an empty file taken for it"
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use connection::OpenError;
 pub use errors::{Obstacle, obstacle};
 use readers::Readers;
 pub use writer::Commit;
-use writer::Writer;
+use writer::{Transaction, Writer};
 
 /// How the store is opened.
 #[derive(Debug, Clone)]
@@ -111,7 +111,15 @@ impl SqliteStore {
 impl StoreHealth for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|db| db.query_row("SELECT 1", [], |_| Ok(()))).await?;
-        match self.writer.write(|_| Ok(())).await {
+        // An empty transaction says whether the writer lives; after one that failed, only a real one says more.
+        let probes = self.writer.is_in_trouble();
+        let probe = move |tx: &Transaction<'_>| {
+            if probes {
+                tx.execute("UPDATE outbox_counts SET messages = messages", [])?;
+            }
+            Ok(())
+        };
+        match self.writer.write(probe).await {
             // A writer with its hands full is alive.
             Ok(()) | Err(StoreError::Overloaded) => Ok(()),
             Err(error) => Err(error),

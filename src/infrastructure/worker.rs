@@ -26,7 +26,12 @@ pub async fn run(registry: Registry, workers: usize, bell: Arc<Notify>, stop: wa
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a mail worker panicked; another takes its place");
-            tasks.spawn(work(registry.clone(), Arc::clone(&bell), stop.clone()));
+            let (registry, bell, mut stop) = (registry.clone(), Arc::clone(&bell), stop.clone());
+            tasks.spawn(async move {
+                // What panics at once would panic again at once.
+                let _ = timeout(REST_AFTER_BREAKDOWN, stop.changed()).await;
+                work(registry, bell, stop).await;
+            });
         }
     }
 }
@@ -73,9 +78,10 @@ fn rest_after(registry: &Registry, delivery: Delivery) -> Option<Duration> {
 }
 
 fn until_then(registry: &Registry, then: Option<Timestamp>) -> Duration {
-    let wait = then.and_then(|then| Duration::try_from(then.duration_since(registry.clock.now())).ok());
-    // A moment that has passed is no reason to spin.
-    wait.map_or(if then.is_some() { Duration::from_millis(1) } else { LONGEST_REST }, |wait| {
+    let now = registry.clock.now();
+    then.map_or(LONGEST_REST, |then| {
+        // A moment that has passed is no reason to spin.
+        let wait = Duration::try_from(then.duration_since(now)).unwrap_or_default();
         wait.clamp(Duration::from_millis(1), LONGEST_REST)
     })
 }

@@ -97,9 +97,7 @@ fn too_large(limit: usize) -> Failure {
 }
 
 fn late() -> Failure {
-    let mut failure = Failure::new(Code::MalformedRequest, "The body did not arrive in time");
-    failure.status = poem::http::StatusCode::REQUEST_TIMEOUT;
-    failure
+    Failure::new(Code::BodyLate, "The body did not arrive in time")
 }
 
 #[cfg(test)]

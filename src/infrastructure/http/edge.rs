@@ -76,8 +76,11 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 
 impl<E: Endpoint<Output = Response>> Edge<E> {
     async fn answer(&self, request: Request, method: &Method) -> (Response, Option<&Route>) {
+        // Where poem does not get to say which route it was, a path without parameters is its own pattern.
+        let literal = self.routes.get(request.uri().path());
         if !self.limits.target_fits(request.uri()) {
-            return (target_too_long().into_response(), None);
+            let failure = Failure::new(Code::TargetTooLong, "The path and query are longer than is taken here");
+            return (worded(failure, literal), literal);
         }
         let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
         match outcome {
@@ -90,7 +93,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
                 (refused(error, route, method), route)
             }
             // The panic hook has logged where; the caller learns nothing of it.
-            Err(_) => (Failure::internal().into_response(), None),
+            Err(_) => (worded(Failure::internal(), literal), literal),
         }
     }
 
@@ -117,22 +120,27 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     }
 }
 
-/// What poem or an operation refused; on the pages for people a page says so.
+/// What poem or an operation refused.
 fn refused(error: poem::Error, route: Option<&Route>, method: &Method) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }
-    let Some(route) = route else { return failure::of_error(&error).into_response() };
-    if error.status() == StatusCode::METHOD_NOT_ALLOWED {
-        if *method == Method::OPTIONS {
-            return allowed(StatusCode::NO_CONTENT.into_response(), route);
+    match route {
+        Some(route) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let response = if *method == Method::OPTIONS {
+                StatusCode::NO_CONTENT.into_response()
+            } else {
+                worded(failure::of_error(&error), Some(route))
+            };
+            allowed(response, route)
         }
-        let failure = failure::of_error(&error);
-        let response = if route.is_page { pages::of_failure(&failure) } else { failure.into_response() };
-        return allowed(response, route);
+        _ => worded(failure::of_error(&error), route),
     }
-    let failure = failure::of_error(&error);
-    if route.is_page { pages::of_failure(&failure) } else { failure.into_response() }
+}
+
+/// A failure in the envelope, or, on the pages for people, as a page.
+fn worded(failure: Failure, route: Option<&Route>) -> Response {
+    if route.is_some_and(|route| route.is_page) { pages::of_failure(&failure) } else { failure.into_response() }
 }
 
 fn allowed(mut response: Response, route: &Route) -> Response {
@@ -140,12 +148,6 @@ fn allowed(mut response: Response, route: &Route) -> Response {
         response.headers_mut().insert(header::ALLOW, allow);
     }
     response
-}
-
-fn target_too_long() -> Failure {
-    let mut failure = Failure::new(Code::MalformedRequest, "The path and query are longer than is taken here");
-    failure.status = StatusCode::URI_TOO_LONG;
-    failure
 }
 
 /// The headers of every answer; what an answer says itself stays.

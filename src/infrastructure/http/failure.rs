@@ -18,6 +18,10 @@ use crate::application::ports::StoreError;
 pub enum Code {
     /// The request cannot be read.
     MalformedRequest,
+    /// The body did not arrive in time.
+    BodyLate,
+    /// The path and query are longer than is taken.
+    TargetTooLong,
     /// No key, or none that counts.
     Unauthenticated,
     /// The key lacks the scope.
@@ -58,6 +62,8 @@ impl Code {
     pub const fn word_and_status(self) -> (&'static str, StatusCode) {
         match self {
             Self::MalformedRequest => ("MALFORMED_REQUEST", StatusCode::BAD_REQUEST),
+            Self::BodyLate => ("MALFORMED_REQUEST", StatusCode::REQUEST_TIMEOUT),
+            Self::TargetTooLong => ("MALFORMED_REQUEST", StatusCode::URI_TOO_LONG),
             Self::Unauthenticated => ("UNAUTHENTICATED", StatusCode::UNAUTHORIZED),
             Self::Forbidden => ("FORBIDDEN", StatusCode::FORBIDDEN),
             Self::NotFound => ("NOT_FOUND", StatusCode::NOT_FOUND),
@@ -106,8 +112,6 @@ pub(super) struct Envelope {
 pub struct Failure {
     /// What went wrong.
     pub code: Code,
-    /// The status, where it is not the code's own.
-    pub status: StatusCode,
     /// The sentence for people.
     pub message: Cow<'static, str>,
     details: Vec<Detail>,
@@ -118,8 +122,7 @@ impl Failure {
     /// A failure with its sentence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        let (_, status) = code.word_and_status();
-        Self { code, status, message: message.into(), details: Vec::new(), headers: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
     /// The request was read, but these fields of it are refused.
@@ -197,9 +200,9 @@ impl From<StoreError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let (word, _) = self.code.word_and_status();
+        let (word, status) = self.code.word_and_status();
         let envelope = Envelope { code: word.to_owned(), message: self.message.into_owned(), details: self.details };
-        let mut response = super::answer::json(self.status, &envelope);
+        let mut response = super::answer::json(status, &envelope);
         response.headers_mut().extend(self.headers);
         response
     }

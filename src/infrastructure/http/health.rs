@@ -9,12 +9,8 @@ use poem::{
 };
 use serde::Serialize;
 
-use super::{
-    answer,
-    failure::{Code, Failure},
-    routes::Routes,
-};
-use crate::application::ports::StoreHealth;
+use super::{answer, failure::Failure, routes::Routes};
+use crate::application::ports::{StoreError, StoreHealth};
 
 /// Writes the metrics in the text format of OpenMetrics.
 pub type MetricsText =
@@ -46,18 +42,19 @@ fn readyz(store: Arc<dyn StoreHealth>) -> impl Endpoint<Output = Response> {
         async move {
             match store.check().await {
                 Ok(()) => answer::json(StatusCode::OK, &Health { status: "ready" }),
-                Err(error) => not_ready(error.into()).into_response(),
+                Err(error) => not_ready(error).into_response(),
             }
         }
     })
     .map_to_response()
 }
 
-/// A store that is not there is not there, whatever the reason.
-fn not_ready(mut failure: Failure) -> Failure {
-    failure.code = Code::StorageUnavailable;
-    failure.status = StatusCode::SERVICE_UNAVAILABLE;
-    failure
+/// A store that is not there is not there, whatever the reason; the log has that.
+fn not_ready(error: StoreError) -> Failure {
+    Failure::from(match error {
+        StoreError::Broken(cause) => StoreError::Unavailable(cause),
+        other => other,
+    })
 }
 
 fn metrics_page(metrics: MetricsText) -> impl Endpoint<Output = Response> {

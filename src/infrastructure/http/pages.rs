@@ -64,22 +64,33 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// The page of a failure, with its status and headers.
 pub(super) fn of_failure(failure: &Failure) -> Response {
-    let heading = match failure.code {
-        Code::TokenExpired => "This link has expired",
-        Code::TokenInvalid | Code::ValidationError => "This link is not valid",
-        Code::RateLimited | Code::Overloaded | Code::StorageUnavailable => "Please try again in a moment",
-        Code::Internal => "Something went wrong",
-        _ => "This did not work",
-    };
-    let message = match failure.code {
-        Code::TokenExpired => "Ask whoever you signed up with to send you a new mail.".to_owned(),
-        Code::TokenInvalid | Code::ValidationError => {
-            "Please open the link from the mail again, and make sure that it is complete.".to_owned()
+    let own_words = || failure.message.to_string();
+    let (heading, message) = match failure.code {
+        Code::TokenExpired => {
+            ("This link has expired", "Ask whoever you signed up with to send you a new mail.".to_owned())
         }
-        Code::Overloaded | Code::StorageUnavailable => "Nothing was changed. Your link stays good.".to_owned(),
-        _ => failure.message.to_string(),
+        Code::TokenInvalid | Code::ValidationError | Code::TargetTooLong => (
+            "This link is not valid",
+            "Please open the link from the mail again, and make sure that it is complete.".to_owned(),
+        ),
+        Code::Overloaded | Code::StorageUnavailable => {
+            ("Please try again in a moment", "Nothing was changed. Your link stays good.".to_owned())
+        }
+        Code::RateLimited => ("Please try again in a moment", own_words()),
+        Code::Internal => ("Something went wrong", own_words()),
+        Code::MalformedRequest
+        | Code::BodyLate
+        | Code::Unauthenticated
+        | Code::Forbidden
+        | Code::NotFound
+        | Code::MethodNotAllowed
+        | Code::EmailTaken
+        | Code::ExternalIdTaken
+        | Code::AlreadyVerified
+        | Code::PayloadTooLarge
+        | Code::UnsupportedMediaType => ("This did not work", own_words()),
     };
-    let mut response = render(failure.status, &Page::Failure { heading, message });
+    let mut response = render(failure.code.word_and_status().1, &Page::Failure { heading, message });
     response.headers_mut().extend(failure.headers().cloned());
     response
 }

@@ -19,7 +19,7 @@ const ANY: &[Code] = &[Internal, Overloaded, StorageUnavailable];
 /// What asking for a key may give.
 const KEYED: &[Code] = &[Unauthenticated, Forbidden];
 /// What a JSON body may give.
-const BODY: &[Code] = &[MalformedRequest, PayloadTooLarge, UnsupportedMediaType, ValidationError];
+const BODY: &[Code] = &[MalformedRequest, BodyLate, PayloadTooLarge, UnsupportedMediaType, ValidationError];
 
 /// All operations.
 pub(super) const PROMISES: &[Promise] = &[
@@ -57,6 +57,10 @@ pub(super) const fn illustration(code: Code) -> Illustration {
             "The body is no JSON that is taken here: expected `,` or `}` at line 1 column 17",
             None,
         ),
+        BodyLate => ("The body did not arrive in time.", "The body did not arrive in time", None),
+        TargetTooLong => {
+            ("The path and query are longer than is taken.", "The path and query are longer than is taken here", None)
+        }
         Unauthenticated => (
             "No key was sent, or one that does not count.",
             "Send an API key that counts: Authorization: Bearer rb_…",

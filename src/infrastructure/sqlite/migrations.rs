@@ -1,6 +1,7 @@
 //! The schema: embedded, forward only, all that is pending in one transaction, under a snapshot taken first.
 
 use std::{
+    error::Error as _,
     fs,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -24,6 +25,9 @@ pub enum MigrateError {
     /// The file cannot be opened as it must be.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Another program's database.
+    #[error("the file is a database of another program; nothing was changed")]
+    Foreign,
     /// A newer version has been here.
     #[error(
         "the database has schema {found}, which is newer than this binary (it knows {known}); install the version that wrote it"
@@ -103,6 +107,9 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
     if found > known {
         return Err(MigrateError::Newer { found, known });
     }
+    if found == 0 && has_tables(db).map_err(MigrateError::Unreadable)? {
+        return Err(MigrateError::Foreign);
+    }
     let snapshot = if found > 0 && found < known {
         Some(take_snapshot(db, backups, &format!("pre-{found}-{known}-{stamp}.db"))?)
     } else {
@@ -112,7 +119,8 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
         refinery::error::Kind::DivergentVersion(..) | refinery::error::Kind::MissingVersion(..) => {
             MigrateError::Different(error)
         }
-        _ => MigrateError::Failed(error.into()),
+        // refinery's own words bring the whole of the SQL along; the cause behind them is enough.
+        _ => MigrateError::Failed(error.source().map_or_else(|| error.to_string(), ToString::to_string).into()),
     })?;
     if found > 0 && found < known {
         check_references(db, snapshot.as_deref())?;
@@ -146,6 +154,11 @@ fn schema_of(db: &Connection) -> rusqlite::Result<i64> {
         return Ok(0);
     }
     db.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
+}
+
+fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
+    let any = "SELECT 1 FROM sqlite_schema WHERE name <> 'refinery_schema_history' LIMIT 1";
+    Ok(db.query_row(any, [], |_| Ok(())).optional()?.is_some())
 }
 
 fn take_snapshot(db: &Connection, backups: &Path, name: &str) -> Result<PathBuf, MigrateError> {
@@ -225,6 +238,15 @@ mod tests {
         assert_eq!((first.from, first.snapshot), (0, None));
         let again = migrate_by(&runner(), &mut db, &folder.path().join("backups"), "t").unwrap();
         assert_eq!((again.from, again.to, again.snapshot), (first.to, first.to, None));
+    }
+
+    #[test]
+    fn another_programs_database_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = open(folder.path());
+        db.execute_batch("CREATE TABLE theirs (n INTEGER)").unwrap();
+        let error = migrate_by(&runner(), &mut db, folder.path(), "t").unwrap_err();
+        assert!(matches!(error, MigrateError::Foreign), "{error}");
     }
 
     #[test]

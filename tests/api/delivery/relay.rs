@@ -159,7 +159,7 @@ async fn a_port_where_nobody_listens_costs_nobody_a_mail() {
 }
 
 #[tokio::test]
-async fn three_refusals_of_content_in_a_row_spare_the_rest() {
+async fn after_three_refusals_of_content_in_a_row_no_further_one_ends_a_message_and_none_holds_up_others() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[]).await;
     for name in ["a", "b", "c", "d", "e"] {
@@ -167,14 +167,17 @@ async fn three_refusals_of_content_in_a_row_spare_the_rest() {
     }
     peer.on(At::Dot, Do::Reply("554 5.7.1 spam"));
     let delivered = rollbook.deliver().await;
-    let [Delivery::Failed(_), Delivery::Failed(_), Delivery::Failed(_), Delivery::RelayFault { fault: None, .. }] =
+    let [Delivery::Failed(_), Delivery::Failed(_), Delivery::Failed(_), Delivery::Deferred(_), Delivery::Deferred(_)] =
         delivered[..]
     else {
         panic!("{delivered:?}")
     };
-    assert_eq!(rollbook.metric("rollbook_outbox_messages{state=\"queued\"}").await, 2);
+    assert_eq!(rollbook.metric("rollbook_outbox_messages{state=\"deferred\"}").await, 2);
     assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 0);
     peer.behave();
+    rollbook.register("f@example.org").await;
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent], "a new one goes at once");
+    assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 1);
     rollbook.pass(MINUTE);
     assert_eq!(rollbook.deliver().await, [Delivery::Sent, Delivery::Sent]);
 }

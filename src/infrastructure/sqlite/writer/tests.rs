@@ -1,0 +1,146 @@
+//! What the writer promises to whoever waits.
+
+use std::sync::Mutex;
+
+use super::*;
+
+type Commits = Arc<Mutex<Vec<Commit>>>;
+
+fn writer(queue: usize) -> (Writer, Commits, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = crate::infrastructure::sqlite::connection::open_to_write(
+        &folder.path().join("x.db"),
+        std::time::Duration::ZERO,
+        false,
+    )
+    .unwrap();
+    db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT").unwrap();
+    let commits = Commits::default();
+    let seen = Arc::clone(&commits);
+    let on_commit: OnCommit = Arc::new(move |commit| seen.lock().unwrap().push(commit));
+    (Writer::start(db, NonZeroUsize::new(queue).unwrap(), on_commit).unwrap(), commits, folder)
+}
+
+async fn insert(writer: &Writer, n: i64) -> Result<usize, StoreError> {
+    writer.write(move |tx| Ok(tx.execute("INSERT INTO t VALUES (?1)", [n])?)).await
+}
+
+async fn stored(writer: &Writer) -> i64 {
+    writer.write(|tx| Ok::<_, StoreError>(tx.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)).await.unwrap()
+}
+
+/// Keeps the writer busy until told, so that what is sent meanwhile becomes one group.
+fn hold(writer: &Writer) -> (mpsc::Sender<()>, impl Future<Output = Result<(), StoreError>> + use<>) {
+    let (release, released) = mpsc::channel::<()>();
+    let (started, begun) = mpsc::channel::<()>();
+    let (answer, answered) = oneshot::channel();
+    let command = move |_: &Transaction<'_>| {
+        started.send(()).unwrap();
+        released.recv().unwrap();
+        Ok::<_, StoreError>(())
+    };
+    let waiting = Waiting { command: Some(command), result: None, answer, place: None };
+    writer.queue.as_ref().unwrap().send(Box::new(waiting)).ok().unwrap();
+    begun.recv().unwrap();
+    (release, async { answered.await.unwrap() })
+}
+
+#[tokio::test]
+async fn what_waits_is_committed_together_and_failures_are_undone_alone() {
+    let (writer, commits, _folder) = writer(64);
+    let (release, held) = hold(&writer);
+    let all = async {
+        tokio::join!(
+            insert(&writer, 1),
+            insert(&writer, 1),
+            writer.write(|tx| -> Result<(), StoreError> {
+                tx.execute("INSERT INTO t VALUES (7)", [])?;
+                panic!("a bug")
+            }),
+            insert(&writer, 2),
+            async { release.send(()).unwrap() },
+        )
+    };
+    let (first, twice, panicked, last, ()) = all.await;
+    held.await.unwrap();
+    assert!(first.is_ok() && last.is_ok());
+    assert!(matches!(twice, Err(StoreError::Broken(_))));
+    assert!(matches!(panicked, Err(StoreError::Broken(_))));
+    assert_eq!(stored(&writer).await, 2);
+    assert_eq!(commits.lock().unwrap()[0], Commit { commands: 2, queued_mail: false });
+}
+
+#[tokio::test]
+async fn a_full_queue_is_told_at_once() {
+    let (writer, _, _folder) = writer(1);
+    let (release, held) = hold(&writer);
+    let (waiting, refused, ()) =
+        tokio::join!(biased; insert(&writer, 1), insert(&writer, 2), async { release.send(()).unwrap() });
+    held.await.unwrap();
+    assert!(waiting.is_ok());
+    assert!(matches!(refused, Err(StoreError::Overloaded)));
+}
+
+#[tokio::test]
+async fn what_must_not_be_shed_waits_for_a_place() {
+    let (writer, _, _folder) = writer(1);
+    let (release, held) = hold(&writer);
+    let patient = writer.write_patiently(|tx| Ok::<_, StoreError>(tx.execute("INSERT INTO t VALUES (2)", [])?));
+    let (first, second, ()) = tokio::join!(biased; insert(&writer, 1), patient, async { release.send(()).unwrap() });
+    held.await.unwrap();
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(stored(&writer).await, 2);
+}
+
+#[tokio::test]
+async fn a_file_locked_by_another_program_fails_the_group_and_nothing_else() {
+    let (writer, _, folder) = writer(8);
+    let other = Connection::open(folder.path().join("x.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(insert(&writer, 1).await, Err(StoreError::Unavailable(_))));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(insert(&writer, 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_the_whole_group_and_the_writer_goes_on() {
+    let (writer, _, _folder) = writer(64);
+    writer
+        .write(|tx| {
+            tx.execute_batch("CREATE TABLE big (b BLOB) STRICT")?;
+            let pages: i64 = tx.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            Ok::<_, StoreError>(tx.pragma_update(None, "max_page_count", pages + 2)?)
+        })
+        .await
+        .unwrap();
+    let (release, held) = hold(&writer);
+    let fill =
+        |tx: &Transaction<'_>| Ok::<_, StoreError>(tx.execute("INSERT INTO big VALUES (zeroblob(1000000))", [])?);
+    let (big, small, ()) =
+        tokio::join!(biased; writer.write(fill), insert(&writer, 1), async { release.send(()).unwrap() });
+    held.await.unwrap();
+    assert!(matches!(big, Err(StoreError::Unavailable(_))), "{big:?}");
+    assert!(matches!(small, Err(StoreError::Unavailable(_))), "SQLite rolls all of it back: {small:?}");
+    assert_eq!(stored(&writer).await, 0);
+    assert!(insert(&writer, 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_when_the_commit_fails() {
+    let (writer, commits, _folder) = writer(64);
+    let deferred = "CREATE TABLE c (n INTEGER REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED) STRICT";
+    writer.write(move |tx| Ok::<_, StoreError>(tx.execute_batch(deferred)?)).await.unwrap();
+    let before = commits.lock().unwrap().len();
+    let (release, held) = hold(&writer);
+    let orphan = |tx: &Transaction<'_>| Ok::<_, StoreError>(tx.execute("INSERT INTO c VALUES (99)", [])?);
+    let judged = |_: &Transaction<'_>| Err::<(), _>(StoreError::Broken("what it was judged by is gone".into()));
+    let (good, bad, refused, ()) = tokio::join!(biased; insert(&writer, 1), writer.write(orphan), writer.write(judged), async { release.send(()).unwrap() });
+    held.await.unwrap();
+    assert!(good.is_err() && bad.is_err());
+    let told = refused.unwrap_err();
+    let StoreError::Broken(cause) = &told else { panic!("{told}") };
+    assert!(cause.to_string().contains("FOREIGN KEY"), "{cause}");
+    assert_eq!(commits.lock().unwrap().len(), before);
+    assert_eq!(stored(&writer).await, 0);
+    assert!(insert(&writer, 1).await.is_ok());
+}
