@@ -64,7 +64,8 @@ async fn a_stop_does_not_wait_longer_than_it_may_and_the_mail_leaves_after_the_n
 #[tokio::test]
 async fn nobody_else_can_take_the_folder_while_a_mail_is_under_way() {
     let peer = SmtpPeer::start().await;
-    let mut rollbook = Rollbook::at_work(&peer, &[]).await;
+    // Who tries does not wait for the folder: the app could not go on meanwhile.
+    let mut rollbook = Rollbook::at_work(&peer, &[("db_busy_timeout", "0s")]).await;
     peer.on(At::Dot, Do::Wait);
     rollbook.register("ada@example.org").await;
     peer.reached(At::Dot).await;
