@@ -19,7 +19,10 @@ use crate::{
     infrastructure::{
         config::{BaseUrl, Config},
         data_folder::{DataFolder, FolderLock},
-        http::{self, Web, server},
+        http::{
+            self, Web,
+            server::{self, descriptors},
+        },
         mail::words::VerificationWords,
         sqlite::{Commit, SqliteStore, migrations},
         system::{SystemClock, SystemEntropy},
@@ -83,6 +86,9 @@ impl App {
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
         migrate_folder(&folder, config, world.clock.as_ref())?;
+        // A service starts with few descriptors, and may have as many as it needs.
+        let wanted = config.limits.max_connections;
+        let connections = descriptors::connection_cap(wanted, descriptors::raise_for(wanted));
         let mailer = mailer::of(config)?;
         let parts = Parts::open(config, &folder, address, Arc::clone(&mailer) as _, world).await?;
         parts.store.release_claims().await?;
@@ -90,7 +96,7 @@ impl App {
             tracing::warn!("mail.key may be read by others; links can be forged with it: chmod 600 it");
         }
         Ok(Self {
-            web: parts.web(config),
+            web: parts.web(config, connections),
             registry: parts.registry,
             address,
             listener,
@@ -266,7 +272,7 @@ impl Parts {
         Ok(Self { registry, store, metrics, bell })
     }
 
-    fn web(&self, config: &Config) -> Web {
+    fn web(&self, config: &Config, connections: usize) -> Web {
         let observed = Arc::clone(&self.metrics);
         Web {
             registry: Arc::new(self.registry.clone()),
@@ -275,7 +281,7 @@ impl Parts {
             on_answer: Arc::new(move |answer| {
                 observed.answered(answer.route, answer.method, answer.status, answer.duration.as_secs_f64());
             }),
-            limits: Arc::new(adapt::limits(config)),
+            limits: Arc::new(adapt::limits(config, connections)),
             largest_body: config.limits.max_body_bytes,
             cors_origins: config.http.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         }

@@ -9,7 +9,7 @@ use crate::{
     domain::retry::RetryPolicy,
     infrastructure::{
         config::{Config, MailTransport},
-        http::server::{Limits, descriptors},
+        http::server::Limits,
         sqlite::StoreSettings,
     },
 };
@@ -39,7 +39,7 @@ pub(super) fn policy(config: &Config) -> Policy {
     }
 }
 
-pub(super) fn limits(config: &Config) -> Limits {
+pub(super) fn limits(config: &Config, connections: usize) -> Limits {
     let limits = &config.limits;
     Limits {
         head: limits.head_timeout,
@@ -51,10 +51,7 @@ pub(super) fn limits(config: &Config) -> Limits {
         head_size: limits.max_head_bytes,
         head_fields: limits.max_head_fields,
         target_size: limits.max_target_bytes,
-        connections: descriptors::connection_cap(
-            limits.max_connections,
-            descriptors::raise_for(limits.max_connections),
-        ),
+        connections,
         discard_size: u64::try_from(limits.discard_bytes).unwrap_or(u64::MAX),
         discard_time: limits.discard_timeout,
         drain: config.http.shutdown_timeout,

@@ -18,9 +18,6 @@ use crate::{
     },
 };
 
-/// How long the HTTP e-mail API may take for one mail.
-const API_DEADLINE: Duration = Duration::from_secs(10);
-
 /// A mailer that says goodbye to whom it keeps connections with.
 #[async_trait]
 pub(super) trait Closing: Mailer {
@@ -53,9 +50,15 @@ pub(super) fn of(config: &Config) -> Result<Arc<dyn Closing>, StartError> {
         }
         Delivery::Http { api, key, from } => {
             let (url, key, from) = (api.as_str().to_owned(), key.clone(), Sender::parse(from)?);
-            Ok(Arc::new(HttpApiMailer::new(HttpApi { url, key, from, deadline: API_DEADLINE })?))
+            let deadline = config.mail.api_timeout.min(longest_sending(config));
+            Ok(Arc::new(HttpApiMailer::new(HttpApi { url, key, from, deadline })?))
         }
     }
+}
+
+/// A claim must outlast the sending, or another worker would send the same mail meanwhile.
+fn longest_sending(config: &Config) -> Duration {
+    config.mail.lease.mul_f64(0.75)
 }
 
 fn smtp_relay(config: &Config, url: &SmtpUrl, from: Sender) -> Relay {
@@ -80,8 +83,7 @@ fn smtp_relay(config: &Config, url: &SmtpUrl, from: Sender) -> Relay {
             data: smtp.data_timeout,
             block: smtp.block_timeout,
             final_dot: smtp.final_dot_timeout,
-            // A claim must outlast the session, or another worker would send the same mail meanwhile.
-            session: smtp.session_timeout.min(config.mail.lease.mul_f64(0.75)),
+            session: smtp.session_timeout.min(longest_sending(config)),
             idle: smtp.idle_timeout,
         },
         sessions: config.mail.sessions,

@@ -236,7 +236,7 @@ pub trait Outbox: Send + Sync {
     /// [`StoreError`].
     async fn claim_due(&self, terms: ClaimTerms) -> Result<Claim, StoreError>;
 
-    /// Writes down what became of an attempt and ends the claim. Nothing is due before it is written.
+    /// Writes down what became of an attempt and ends the claim; until then the message is not due again.
     ///
     /// # Errors
     /// [`StoreError`]; the settlement is still owed then.

@@ -4,7 +4,22 @@ use super::{
     Registry,
     ports::{MessagePage, MessageQuery, StoreError},
 };
-use crate::domain::{ids::MessageId, mail::Mail, message::Message};
+use crate::domain::{
+    ids::MessageId,
+    mail::{Mail, SendFault},
+    message::Message,
+};
+
+/// Why a message could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadMessageError {
+    /// The store broke down.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its words could not be written.
+    #[error("the words of a mail could not be written: {0}")]
+    Words(SendFault),
+}
 
 impl Registry {
     /// A page of messages, newest first.
@@ -19,13 +34,12 @@ impl Registry {
     /// owner of the address.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn read_message(&self, id: MessageId) -> Result<Option<(Message, Option<Mail>)>, StoreError> {
+    /// [`ReadMessageError`].
+    pub async fn read_message(&self, id: MessageId) -> Result<Option<(Message, Option<Mail>)>, ReadMessageError> {
         let Some(message) = self.outbox.find(id).await? else { return Ok(None) };
         let mail = if self.policy.captures_mail {
             let token = self.mac_key.token(message.verification.id, &message.verification.email);
-            let mail = self.composer.compose(&message, &token);
-            Some(mail.map_err(|fault| StoreError::Broken(fault.to_string().into()))?)
+            Some(self.composer.compose(&message, &token).map_err(ReadMessageError::Words)?)
         } else {
             None
         };

@@ -48,13 +48,12 @@ impl Registry {
         for _ in 0..MOST_LOOKS {
             let latest = self.verifications.latest(id).await?.ok_or(RequestVerificationError::NotFound)?;
             self.judge_request(&latest, now)?;
-            let asked = match latest.message.as_ref().filter(|message| is_waiting(message)) {
-                Some(waiting) => self.verifications.hasten(waiting.id, latest.asked_at, &event).await?,
-                None => {
-                    let email = latest.customer.particulars.email.clone();
-                    let request = self.ask_for_proof(id, latest.number + 1, email, now);
-                    self.verifications.request(&request, &event).await?
-                }
+            let asked = if let Some(waiting) = latest.message.as_ref().filter(|message| is_waiting(message)) {
+                self.verifications.hasten(waiting.id, latest.asked_at, &event).await?
+            } else {
+                let email = latest.customer.particulars.email.clone();
+                let request = self.ask_for_proof(id, latest.number + 1, email, now);
+                self.verifications.request(&request, &event).await?
             };
             if asked {
                 return Ok(());

@@ -1,4 +1,4 @@
-//! The health of the relay: while it is at fault, one message at a time probes it and the others wait untouched.
+//! The health of the relay: while it is at fault, one message for each pause probes it and the others wait untouched.
 
 use jiff::{SignedDuration, Timestamp};
 

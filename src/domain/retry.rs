@@ -73,8 +73,7 @@ impl RetryPolicy {
 }
 
 /// A duration times 0.8 to 1.2, by a random number.
-#[must_use]
-pub fn spread(duration: SignedDuration, chance: u32) -> SignedDuration {
+fn spread(duration: SignedDuration, chance: u32) -> SignedDuration {
     let factor = 0.8 + 0.4 * f64::from(chance) / f64::from(u32::MAX);
     SignedDuration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration)
 }

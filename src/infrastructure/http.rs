@@ -1,6 +1,6 @@
 //! The web, by poem: routes, what every request goes through, operations and wire types by resource.
 //!
-//! A request comes in by the [`server`], goes through the edge (id, deadline of its body, log, headers, envelope) and
+//! A request comes in by the [`server`], goes through the edge (id, log, count, headers, envelope) and
 //! reaches an operation, which parses its wire type, calls one use case and writes the answer.
 
 use std::sync::Arc;

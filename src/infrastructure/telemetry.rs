@@ -18,7 +18,7 @@ pub enum Form {
     Json,
 }
 
-/// Starts the log on stderr. `filter` is a level, or levels by module.
+/// Starts the log on stderr, and lets it tell of panics. `filter` is a level, or levels by module.
 ///
 /// # Errors
 /// If the filter is none, or a log was started before.

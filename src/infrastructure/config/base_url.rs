@@ -11,7 +11,6 @@ use super::host;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     text: String,
-    origin: String,
     is_safe_on_the_way: bool,
 }
 
@@ -20,7 +19,7 @@ impl BaseUrl {
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
         let text = format!("http://{address}");
-        Self { origin: text.clone(), text, is_safe_on_the_way: address.ip().to_canonical().is_loopback() }
+        Self { text, is_safe_on_the_way: address.ip().to_canonical().is_loopback() }
     }
 
     /// Reads and normalises: scheme and host in lower case, host as ASCII, no default port.
@@ -40,7 +39,6 @@ impl BaseUrl {
         }
         Ok(Self {
             text: url.as_str().trim_end_matches('/').to_owned(),
-            origin: url.origin().ascii_serialization(),
             is_safe_on_the_way: url.scheme() == "https" || url.host_str().is_some_and(host::is_loopback),
         })
     }
@@ -49,18 +47,6 @@ impl BaseUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
-    }
-
-    /// Scheme, host and port, as a browser's `Origin` has them: `https://acme.example`.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// The path that stands before every other, empty or with a slash at its start: `/roll`.
-    #[must_use]
-    pub fn prefix(&self) -> &str {
-        self.text.strip_prefix(&self.origin).unwrap_or_default()
     }
 
     /// Whether nobody on the way can read along: it is `https`, or never leaves the machine.
@@ -84,16 +70,16 @@ mod tests {
 
     #[test]
     fn a_base_url_is_normal_and_ready_for_a_path() {
-        for (typed, normal, prefix) in [
-            ("https://acme.example", "https://acme.example", ""),
-            ("https://acme.example/", "https://acme.example", ""),
-            ("HTTPS://Acme.Example:443/Roll/", "https://acme.example/Roll", "/Roll"),
-            ("https://bücher.example/a/b", "https://xn--bcher-kva.example/a/b", "/a/b"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", ""),
-            ("http://[::1]:8080/x", "http://[::1]:8080/x", "/x"),
+        for (typed, normal) in [
+            ("https://acme.example", "https://acme.example"),
+            ("https://acme.example/", "https://acme.example"),
+            ("HTTPS://Acme.Example:443/Roll/", "https://acme.example/Roll"),
+            ("https://bücher.example/a/b", "https://xn--bcher-kva.example/a/b"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::1]:8080/x", "http://[::1]:8080/x"),
         ] {
             let url = BaseUrl::parse(typed).unwrap();
-            assert_eq!((url.as_str(), url.prefix()), (normal, prefix), "{typed}");
+            assert_eq!(url.as_str(), normal, "{typed}");
         }
     }
 

@@ -132,6 +132,8 @@ settings! {
         mail_from => from: Option<String> = "" as Maybe(SENDER);
         /// The HTTP e-mail API: mail is posted to its `/send`.
         mail_api_url => api_url: Option<BaseUrl> = "" as Maybe(BASE_URL);
+        /// How long the HTTP e-mail API may take for one mail; cut at three quarters of `mail_lease`.
+        mail_api_timeout => api_timeout: Duration = "10s" as Span(MILLISECOND..=HOUR);
         /// The bearer key of the HTTP e-mail API.
         mail_api_key => api_key: Option<Secret> = "" as Maybe(Hidden(SECRET));
         /// Pauses between attempts, ±20 %, commas between; the last one is repeated.

@@ -15,7 +15,7 @@ use super::{
     wire::{Email, Id, Time},
 };
 use crate::{
-    application::{Registry, ports::MessageQuery},
+    application::{Registry, ports::MessageQuery, read_messages::ReadMessageError},
     domain::{
         ids::{CustomerId, MessageId},
         mail::Mail,
@@ -129,6 +129,16 @@ enum Words {
     Message(Answer<WordsBody>),
 }
 
+fn not_read(error: ReadMessageError) -> Failure {
+    match error {
+        ReadMessageError::Store(error) => error.into(),
+        ReadMessageError::Words(fault) => {
+            tracing::error!(%fault, "the words of a mail could not be written");
+            Failure::internal()
+        }
+    }
+}
+
 pub(super) struct MessagesApi;
 
 #[OpenApi(prefix_path = "/api/messages", tag = "Tag::Messages")]
@@ -176,7 +186,7 @@ impl MessagesApi {
         id: Path<Id>,
     ) -> Result<Words, Failure> {
         let id = MessageId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
-        let (message, mail) = registry.read_message(id).await?.ok_or_else(Failure::not_found)?;
+        let (message, mail) = registry.read_message(id).await.map_err(not_read)?.ok_or_else(Failure::not_found)?;
         let (subject, text, html) =
             mail.map_or((None, None, None), |Mail { subject, text, html, .. }| (Some(subject), Some(text), Some(html)));
         Ok(Words::Message(Answer(WordsBody { message: message.into(), subject, text, html })))

@@ -187,7 +187,9 @@ where
 fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCommit, in_trouble: &AtomicBool) {
     while let Ok(first) = commands.recv() {
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
-        group.iter_mut().for_each(|command| command.leave_queue());
+        for command in &mut group {
+            command.leave_queue();
+        }
         let committed = commit_together(db, &mut group);
         // One that changed nothing proves nothing.
         if !matches!(committed, Ok(None)) {
