@@ -4,6 +4,7 @@ mod connections;
 mod deadlines;
 mod delivery;
 mod faults;
+mod replies;
 mod tls;
 
 use std::{path::Path, time::Duration};

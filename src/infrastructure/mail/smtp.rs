@@ -7,6 +7,7 @@ mod guard;
 mod kept;
 mod pace;
 mod relay;
+mod replies;
 mod session;
 mod wire;
 

@@ -167,7 +167,7 @@ impl Session {
     }
 }
 
-/// How long a reply was on the wire: code, separator, text and line end, line by line (RFC 5321, section 4.2).
+/// How long a reply is: code, separator, text and line end, line by line (RFC 5321, section 4.2).
 fn octets_of(reply: &Response) -> usize {
     reply.message().map(|text| "250 ".len() + text.len() + "\r\n".len()).sum()
 }
