@@ -5,6 +5,7 @@
 mod fault;
 mod guard;
 mod kept;
+mod login;
 mod pace;
 mod relay;
 mod replies;
@@ -14,7 +15,7 @@ mod wire;
 use async_trait::async_trait;
 
 pub use self::relay::{Deadlines, Relay, Security};
-use self::{guard::Guard, kept::Kept, pace::Pace, session::Session};
+use self::{guard::Guard, kept::Kept, login::SaidToLogIn, pace::Pace, session::Session};
 use super::{
     mime::{self, Letter},
     tls::TlsSetupError,
@@ -28,6 +29,7 @@ use crate::{
 pub struct SmtpMailer {
     relay: Relay,
     guard: Guard,
+    login: SaidToLogIn,
     kept: Kept,
 }
 
@@ -53,8 +55,9 @@ impl SmtpMailer {
             return Err(SmtpSetupError::HelloName(hello.clone()));
         }
         let guard = Guard::of(&relay)?;
+        let login = SaidToLogIn::of(relay.credentials.as_ref());
         let kept = Kept::new(relay.sessions, relay.deadlines.idle);
-        Ok(Self { relay, guard, kept })
+        Ok(Self { relay, guard, login, kept })
     }
 
     /// Takes leave of the relay on all kept connections, within 5 seconds.
@@ -92,7 +95,7 @@ impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<(), SendFault> {
         let letter = mime::compose(mail, &self.relay.from)
             .map_err(|cause| SendFault::new(Stage::Build, None, &cause.to_string()))?;
-        self.attempt(&letter).await
+        self.attempt(&letter).await.map_err(|fault| self.login.hide_in(fault))
     }
 }
 

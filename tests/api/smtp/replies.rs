@@ -1,5 +1,7 @@
 //! A reply counts by its code (RFC 5321, section 4.2), however a server words it and wherever it says it.
 
+use data_encoding::BASE64;
+
 use super::*;
 
 /// Where a server consents, and by which code.
@@ -97,4 +99,41 @@ async fn a_number_of_another_length_is_no_code() {
         let fault = fault_when(At::MailFrom, say(octets)).await;
         assert_eq!(fault, SendFault::new(Stage::MailFrom, None, "the answer is no SMTP reply"), "{octets}");
     }
+}
+
+#[tokio::test]
+async fn a_login_that_the_server_repeats_is_told_to_nobody() {
+    let said_to_log_in = [
+        PASSWORD.to_owned(),
+        BASE64.encode(PASSWORD.as_bytes()),
+        BASE64.encode(b"acme"),
+        BASE64.encode(format!("\0acme\0{PASSWORD}").as_bytes()),
+    ];
+    for (at, stage) in STAGES {
+        for said in &said_to_log_in {
+            let fault = fault_when(at, say(format!("535 5.7.8 you said {said}, which is wrong"))).await;
+            assert_eq!((fault.stage, fault.code), (stage, Some(535)));
+            assert_eq!(fault.words, "5.7.8 you said \u{2026}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_password_in_another_charset_is_told_to_nobody_either() {
+    let peer = SmtpPeer::start().await;
+    let password = "h\u{fc}hner b\u{fc}ro";
+    peer.require_auth("acme", "another");
+    peer.on(At::Auth, say(format!("535 5.7.8 not {password}")));
+    let credentials = Some(("acme".to_owned(), Secret::new(password.to_owned())));
+    let fault = fault_of(&mailer(Relay { credentials, ..plain(&peer) })).await;
+    assert_eq!(fault.words, "5.7.8 not \u{2026}");
+}
+
+#[tokio::test]
+async fn an_empty_password_hides_nothing() {
+    let peer = SmtpPeer::start().await;
+    peer.require_auth("acme", PASSWORD);
+    let credentials = Some(("acme".to_owned(), Secret::new(String::new())));
+    let fault = fault_of(&mailer(Relay { credentials, ..plain(&peer) })).await;
+    assert_eq!(fault.words, "5.7.8 wrong user or password");
 }
