@@ -4,6 +4,7 @@ mod connections;
 mod deadlines;
 mod delivery;
 mod faults;
+mod replies;
 mod tls;
 
 use std::{path::Path, time::Duration};
@@ -13,7 +14,7 @@ use rollbook::{
     domain::{
         email_address::EmailAddress,
         ids::MessageId,
-        mail::{Mail, SendFault},
+        mail::{Mail, SendFault, Stage},
         secret::Secret,
     },
     infrastructure::mail::{
@@ -24,12 +25,24 @@ use rollbook::{
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use crate::smtp_peer::SmtpPeer;
+use crate::smtp_peer::{At, Do, SmtpPeer};
 
 const PASSWORD: &str = "correct horse";
 
 /// How long the tests wait for a silent server: far more than any step of a busy machine takes.
 const SHORT: Duration = Duration::from_millis(500);
+
+/// Where a server without TLS may go wrong, and the stage it is told by.
+const STAGES: [(At, Stage); 8] = [
+    (At::Connect, Stage::Greeting),
+    (At::Banner, Stage::Greeting),
+    (At::Ehlo, Stage::Greeting),
+    (At::Auth, Stage::Auth),
+    (At::MailFrom, Stage::MailFrom),
+    (At::Rcpt, Stage::Recipient),
+    (At::Data, Stage::Data),
+    (At::Dot, Stage::FinalDot),
+];
 
 /// Where the peer is, without TLS and without AUTH.
 fn plain(peer: &SmtpPeer) -> Relay {
@@ -79,4 +92,14 @@ fn mail() -> Mail {
 
 async fn fault_of(mailer: &SmtpMailer) -> SendFault {
     mailer.send(&mail()).await.expect_err("a fault")
+}
+
+/// What a mail meets when the peer does this there.
+async fn fault_when(at: At, act: Do) -> SendFault {
+    let peer = SmtpPeer::start().await;
+    peer.require_auth("acme", PASSWORD);
+    peer.on(at, act);
+    let fault = fault_of(&mailer(with_login(plain(&peer)))).await;
+    assert_eq!(peer.mails_so_far().len(), 0);
+    fault
 }

@@ -3,19 +3,22 @@
 //! own. Its connection pool and its log stay off: the one reuses half-used connections, the other writes passwords.
 
 mod fault;
+mod guard;
 mod kept;
+mod login;
 mod pace;
 mod relay;
+mod replies;
 mod session;
 mod wire;
 
 use async_trait::async_trait;
 
 pub use self::relay::{Deadlines, Relay, Security};
-use self::{kept::Kept, pace::Pace, session::Session};
+use self::{guard::Guard, kept::Kept, login::SaidToLogIn, pace::Pace, session::Session};
 use super::{
     mime::{self, Letter},
-    tls::{Tls, TlsSetupError},
+    tls::TlsSetupError,
 };
 use crate::{
     application::ports::Mailer,
@@ -25,7 +28,8 @@ use crate::{
 /// Hands mails to a relay, over connections that it keeps for the next mail.
 pub struct SmtpMailer {
     relay: Relay,
-    tls: Option<Tls>,
+    guard: Guard,
+    login: SaidToLogIn,
     kept: Kept,
 }
 
@@ -50,17 +54,27 @@ impl SmtpMailer {
         if hello.is_empty() || hello.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(SmtpSetupError::HelloName(hello.clone()));
         }
-        let tls = match relay.security {
-            Security::Plain => None,
-            Security::StartTls | Security::Tls => Some(Tls::new(&relay.host, relay.ca_file.as_deref())?),
-        };
+        let guard = Guard::of(&relay)?;
+        let login = SaidToLogIn::of(relay.credentials.as_ref());
         let kept = Kept::new(relay.sessions, relay.deadlines.idle);
-        Ok(Self { relay, tls, kept })
+        Ok(Self { relay, guard, login, kept })
     }
 
     /// Takes leave of the relay on all kept connections, within 5 seconds.
     pub async fn close(&self) {
         self.kept.close().await;
+    }
+
+    async fn attempt(&self, letter: &Letter) -> Result<(), SendFault> {
+        let pace = Pace::start(&self.relay.deadlines);
+        if let Some(kept) = self.kept.take() {
+            match self.deliver(kept, letter, &pace).await {
+                Err(fault) if has_idled_out(&fault) => {}
+                outcome => return outcome,
+            }
+        }
+        let fresh = Session::open(&self.relay, &self.guard, &pace).await?;
+        self.deliver(fresh, letter, &pace).await
     }
 
     async fn deliver(&self, mut session: Session, letter: &Letter, pace: &Pace<'_>) -> Result<(), SendFault> {
@@ -81,15 +95,7 @@ impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<(), SendFault> {
         let letter = mime::compose(mail, &self.relay.from)
             .map_err(|cause| SendFault::new(Stage::Build, None, &cause.to_string()))?;
-        let pace = Pace::start(&self.relay.deadlines);
-        if let Some(kept) = self.kept.take() {
-            match self.deliver(kept, &letter, &pace).await {
-                Err(fault) if has_idled_out(&fault) => {}
-                outcome => return outcome,
-            }
-        }
-        let fresh = Session::open(&self.relay, self.tls.as_ref(), &pace).await?;
-        self.deliver(fresh, &letter, &pace).await
+        self.attempt(&letter).await.map_err(|fault| self.login.hide_in(fault))
     }
 }
 

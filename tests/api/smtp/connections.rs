@@ -1,10 +1,8 @@
 //! Which connection a mail travels on.
 
-use rollbook::domain::mail::Stage;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::smtp_peer::{At, Do};
 
 #[tokio::test]
 async fn two_mails_share_one_connection() {

@@ -1,14 +1,13 @@
 //! Nothing is waited for longer than its deadline says, and nobody is listened to without end.
 
 use futures_util::future::join_all;
-use rollbook::domain::mail::Stage;
 use tokio::{
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
 use super::*;
-use crate::smtp_peer::{At, Do, TlsMode};
+use crate::smtp_peer::TlsMode;
 
 /// Every deadline short.
 fn impatient(relay: Relay) -> Relay {
@@ -23,17 +22,6 @@ fn impatient(relay: Relay) -> Relay {
     };
     Relay { deadlines, ..relay }
 }
-
-const STAGES: [(At, Stage); 8] = [
-    (At::Connect, Stage::Greeting),
-    (At::Banner, Stage::Greeting),
-    (At::Ehlo, Stage::Greeting),
-    (At::Auth, Stage::Auth),
-    (At::MailFrom, Stage::MailFrom),
-    (At::Rcpt, Stage::Recipient),
-    (At::Data, Stage::Data),
-    (At::Dot, Stage::FinalDot),
-];
 
 /// What a mail without TLS meets at each stage when a peer does this there; the connection must be gone afterwards.
 async fn assert_fault_at_every_stage(act: Do, tune: fn(Relay) -> Relay, words: &str) {

@@ -1,7 +1,6 @@
 //! What arrives.
 
 use super::*;
-use crate::smtp_peer::{At, Do};
 
 #[tokio::test]
 async fn a_mail_arrives_whole_with_its_headers() {

@@ -1,29 +1,8 @@
 //! What a fault says: the stage, the code, the server's own words.
 
-use rollbook::domain::mail::{EnhancedCode, Stage};
+use rollbook::domain::mail::EnhancedCode;
 
 use super::*;
-use crate::smtp_peer::{At, Do};
-
-const STAGES: [(At, Stage); 7] = [
-    (At::Banner, Stage::Greeting),
-    (At::Ehlo, Stage::Greeting),
-    (At::Auth, Stage::Auth),
-    (At::MailFrom, Stage::MailFrom),
-    (At::Rcpt, Stage::Recipient),
-    (At::Data, Stage::Data),
-    (At::Dot, Stage::FinalDot),
-];
-
-/// What a mail meets when the peer does this there.
-async fn fault_when(at: At, act: Do) -> SendFault {
-    let peer = SmtpPeer::start().await;
-    peer.require_auth("acme", PASSWORD);
-    peer.on(at, act);
-    let fault = fault_of(&mailer(with_login(plain(&peer)))).await;
-    assert_eq!(peer.mails_so_far().len(), 0);
-    fault
-}
 
 #[tokio::test]
 async fn a_refusal_is_told_with_its_stage_its_codes_and_the_servers_words() {

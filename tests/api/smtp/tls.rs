@@ -1,12 +1,9 @@
 //! TLS: verified, never given up for plain text.
 
-use rollbook::{
-    domain::mail::Stage,
-    infrastructure::mail::{smtp::SmtpSetupError, tls::TlsSetupError},
-};
+use rollbook::infrastructure::mail::{smtp::SmtpSetupError, tls::TlsSetupError};
 
 use super::*;
-use crate::smtp_peer::{At, Do, TlsMode};
+use crate::smtp_peer::TlsMode;
 
 const BOTH: [(TlsMode, Security); 2] = [(TlsMode::StartTls, Security::StartTls), (TlsMode::Implicit, Security::Tls)];
 

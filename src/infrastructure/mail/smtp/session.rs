@@ -14,8 +14,9 @@ use tokio::sync::watch;
 
 use super::{
     fault,
+    guard::Guard,
     pace::Pace,
-    relay::{Relay, Security},
+    relay::Relay,
     wire::{Channel, Wire},
 };
 use crate::{
@@ -35,19 +36,20 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects and does all that comes before the first mail.
-    pub(super) async fn open(relay: &Relay, tls: Option<&Tls>, pace: &Pace<'_>) -> Result<Self, SendFault> {
+    pub(super) async fn open(relay: &Relay, guard: &Guard, pace: &Pace<'_>) -> Result<Self, SendFault> {
         let connect = network::dial(&relay.host, relay.port, relay.deadlines.connect);
         let tcp = pace.step(Stage::Connect, connect).await?.map_err(|e| network::fault_of(Stage::Connect, &e))?;
-        let channel = match (relay.security, tls) {
-            (Security::Tls, Some(tls)) => {
+        let (channel, start_tls) = match guard {
+            Guard::Plain => (Channel::Plain(tcp), None),
+            Guard::StartTls(tls) => (Channel::Plain(tcp), Some(tls)),
+            Guard::Tls(tls) => {
                 let stream = pace.step(Stage::Tls, tls.handshake(tcp)).await?;
-                Channel::Tls(Box::new(stream.map_err(|e| network::fault_of(Stage::Tls, &e))?))
+                (Channel::Tls(Box::new(stream.map_err(|e| network::fault_of(Stage::Tls, &e))?)), None)
             }
-            _ => Channel::Plain(tcp),
         };
         let hello = ClientId::Domain(relay.hello_name.clone());
         let mut session = Self::greet(Wire::new(channel), &hello, pace).await?;
-        if let (Security::StartTls, Some(tls)) = (relay.security, tls) {
+        if let Some(tls) = start_tls {
             session.start_tls(tls, hello, pace).await?;
         }
         if let Some((user, password)) = &relay.credentials {
@@ -165,7 +167,7 @@ impl Session {
     }
 }
 
-/// How long a reply was on the wire: code, separator, text and line end, line by line (RFC 5321, section 4.2).
+/// How long a reply is: code, separator, text and line end, line by line (RFC 5321, section 4.2).
 fn octets_of(reply: &Response) -> usize {
     reply.message().map(|text| "250 ".len() + text.len() + "\r\n".len()).sum()
 }

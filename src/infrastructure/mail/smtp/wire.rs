@@ -1,4 +1,4 @@
-//! The stream under an SMTP session: it bounds what a server may say, and turns from plain text to TLS in place.
+//! The stream under an SMTP session: it hears a server's replies, and turns from plain text to TLS in place.
 
 use std::{
     io,
@@ -16,6 +16,8 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
+use super::replies::Replies;
+
 /// A handle on the stream: lettre holds one to talk, the session another to watch it and to turn it to TLS.
 #[derive(Debug, Clone)]
 pub(super) struct Wire(Arc<Shared>);
@@ -29,10 +31,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     channel: Channel,
-    /// Octets that the server has sent since we last wrote.
-    heard: usize,
-    /// Line ends among them.
-    lines: usize,
+    replies: Replies,
 }
 
 #[derive(Debug)]
@@ -44,19 +43,14 @@ pub(super) enum Channel {
 }
 
 impl Wire {
-    /// The longest reply, in octets, so that memory stays bounded whatever a server sends.
-    pub(super) const MOST_OCTETS: usize = 64 * 1024;
-    /// The longest reply, in lines.
-    pub(super) const MOST_LINES: usize = 100;
-
     pub(super) fn new(channel: Channel) -> Self {
-        let state = Mutex::new(State { channel, heard: 0, lines: 0 });
+        let state = Mutex::new(State { channel, replies: Replies::default() });
         Self(Arc::new(Shared { state, written: Notify::new() }))
     }
 
-    /// How many octets the server has sent since we last wrote.
+    /// How many octets the server has said since we last wrote, as lettre reads them.
     pub(super) fn heard(&self) -> usize {
-        self.state().heard
+        self.state().replies.len()
     }
 
     /// Waits until something was written since this was last asked.
@@ -86,36 +80,24 @@ impl Wire {
     }
 }
 
-impl State {
-    /// Counts what the server sent, and makes ASCII of it: replies are (RFC 5321, section 4.2), and lettre would take
-    /// one in another charset for a broken connection.
-    fn hear(&mut self, octets: &mut [u8]) -> io::Result<()> {
-        self.heard += octets.len();
-        for octet in octets {
-            match octet {
-                b'\n' => self.lines += 1,
-                0x80.. => *octet = b'?',
-                _ => {}
-            }
-        }
-        if self.heard > Wire::MOST_OCTETS || self.lines > Wire::MOST_LINES {
-            return Err(io::Error::other("the answer has no end"));
-        }
-        Ok(())
-    }
-}
-
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.state();
-        let before = buf.filled().len();
-        ready!(match &mut state.channel {
-            Channel::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Channel::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-            Channel::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        })?;
-        let (_, new) = buf.filled_mut().split_at_mut(before);
-        Poll::Ready(state.hear(new))
+        let State { channel, replies } = &mut *self.state();
+        // To read nothing would mean the end, so a line must have ended.
+        while !replies.read(buf) {
+            let mut room = [0; 4096];
+            let mut octets = ReadBuf::new(&mut room);
+            ready!(match channel {
+                Channel::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut octets),
+                Channel::Tls(tls) => Pin::new(tls).poll_read(cx, &mut octets),
+                Channel::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            })?;
+            if octets.filled().is_empty() {
+                break;
+            }
+            replies.hear(octets.filled())?;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -127,8 +109,7 @@ impl AsyncWrite for Wire {
             Channel::Tls(tls) => Pin::new(tls).poll_write(cx, octets),
             Channel::Taken => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         })?;
-        state.heard = 0;
-        state.lines = 0;
+        state.replies.begin();
         self.0.written.notify_one();
         Poll::Ready(Ok(written))
     }
