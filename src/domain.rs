@@ -14,6 +14,7 @@ pub mod metadata;
 pub mod relay;
 pub mod retry;
 pub mod secret;
+pub mod sender;
 pub mod text;
 pub mod token;
 pub mod verification;

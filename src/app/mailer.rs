@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::StartError;
 use crate::{
     application::ports::Mailer,
+    domain::sender::Sender,
     infrastructure::{
         config::{Config, Delivery, SmtpSecurity, SmtpUrl},
         mail::{
             capture::CaptureMailer,
             http_api::{HttpApi, HttpApiMailer},
-            sender::Sender,
             smtp::{Deadlines, Relay, Security, SmtpMailer},
         },
     },
@@ -45,11 +45,9 @@ impl Closing for HttpApiMailer {
 pub(super) fn of(config: &Config) -> Result<Arc<dyn Closing>, StartError> {
     match config.delivery().map_err(StartError::Settings)? {
         Delivery::Capture => Ok(Arc::new(CaptureMailer)),
-        Delivery::Smtp { relay, from } => {
-            Ok(Arc::new(SmtpMailer::new(smtp_relay(config, relay, Sender::parse(from)?))?))
-        }
+        Delivery::Smtp { relay, from } => Ok(Arc::new(SmtpMailer::new(smtp_relay(config, relay, from.clone()))?)),
         Delivery::Http { api, key, from } => {
-            let (url, key, from) = (api.as_str().to_owned(), key.clone(), Sender::parse(from)?);
+            let (url, key, from) = (api.as_str().to_owned(), key.clone(), from.clone());
             let deadline = config.mail.api_timeout.min(longest_sending(config));
             Ok(Arc::new(HttpApiMailer::new(HttpApi { url, key, from, deadline })?))
         }

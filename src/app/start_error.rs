@@ -6,7 +6,7 @@ use crate::{
     application::ports::StoreError,
     infrastructure::{
         data_folder::FolderError,
-        mail::{http_api::HttpApiSetupError, sender::SenderError, smtp::SmtpSetupError, words::WordsSetupError},
+        mail::{http_api::HttpApiSetupError, smtp::SmtpSetupError, words::WordsSetupError},
         sqlite::{self, Obstacle, OpenError, migrations::MigrateError},
     },
 };
@@ -29,9 +29,6 @@ pub enum StartError {
     /// The words of our mail.
     #[error(transparent)]
     Words(#[from] WordsSetupError),
-    /// The sender of our mail.
-    #[error("ROLLBOOK_MAIL_FROM: {0}")]
-    Sender(#[from] SenderError),
     /// The mail relay's settings.
     #[error("mail: {0}")]
     Smtp(#[from] SmtpSetupError),
@@ -70,7 +67,7 @@ impl StartError {
             Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
             Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),
             Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. } | MigrateError::NoSnapshot { .. }) => 5,
-            Self::Sender(_) | Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
+            Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
             Self::Folder(FolderError::Io { .. }) | Self::Store(_) | Self::Words(_) | Self::Listen { .. } => 1,
         }
     }

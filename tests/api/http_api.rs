@@ -4,16 +4,14 @@ use std::time::{Duration, Instant};
 
 use rollbook::{
     application::ports::Mailer as _,
+    domain::sender::Sender,
     domain::{
         email_address::EmailAddress,
         ids::MessageId,
         mail::{Mail, SendFault, Stage},
         secret::Secret,
     },
-    infrastructure::mail::{
-        http_api::{HttpApi, HttpApiMailer, HttpApiSetupError},
-        sender::Sender,
-    },
+    infrastructure::mail::http_api::{HttpApi, HttpApiMailer, HttpApiSetupError},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

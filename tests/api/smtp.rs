@@ -11,16 +11,14 @@ use std::{path::Path, time::Duration};
 
 use rollbook::{
     application::ports::Mailer as _,
+    domain::sender::Sender,
     domain::{
         email_address::EmailAddress,
         ids::MessageId,
         mail::{Mail, SendFault, Stage},
         secret::Secret,
     },
-    infrastructure::mail::{
-        sender::Sender,
-        smtp::{Deadlines, Relay, Security, SmtpMailer},
-    },
+    infrastructure::mail::smtp::{Deadlines, Relay, Security, SmtpMailer},
 };
 use tempfile::NamedTempFile;
 use uuid::Uuid;

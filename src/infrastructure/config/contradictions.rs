@@ -1,7 +1,7 @@
 //! What no value says alone: settings that need, exclude or outlast each other.
 
 use super::{BaseUrl, Config, MailTransport, SmtpUrl};
-use crate::domain::secret::Secret;
+use crate::domain::{secret::Secret, sender::Sender};
 
 /// How mail leaves, with all that this way needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Delivery<'a> {
         /// The relay.
         relay: &'a SmtpUrl,
         /// The sender: an address with or without a name.
-        from: &'a str,
+        from: &'a Sender,
     },
     /// By an HTTP e-mail API.
     Http {
@@ -22,7 +22,7 @@ pub enum Delivery<'a> {
         /// The bearer key.
         key: &'a Secret,
         /// The sender: an address with or without a name.
-        from: &'a str,
+        from: &'a Sender,
     },
 }
 

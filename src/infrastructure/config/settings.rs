@@ -15,7 +15,7 @@ use super::{
     setting::{Group, Setting, settings},
     smtp_url::SmtpUrl,
 };
-use crate::domain::secret::Secret;
+use crate::domain::{secret::Secret, sender::Sender};
 
 /// How mail leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ settings! {
         /// Whether mail is kept to be read at `/api/messages`, leaves by SMTP, or by an HTTP e-mail API.
         mail_transport => transport: MailTransport = "capture" as TRANSPORT;
         /// The sender of every mail, an address with or without a name; needed unless mail is captured.
-        mail_from => from: Option<String> = "" as Maybe(SENDER);
+        mail_from => from: Option<Sender> = "" as Maybe(SENDER);
         /// The HTTP e-mail API: mail is posted to its `/send`.
         mail_api_url => api_url: Option<BaseUrl> = "" as Maybe(BASE_URL);
         /// How long the HTTP e-mail API may take for one mail; cut at three quarters of `mail_lease`.

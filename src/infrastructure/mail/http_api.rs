@@ -20,12 +20,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::{endpoint::Endpoint, exchange::exchange};
-use super::{mime, network, sender::Sender, tls::TlsSetupError};
+use super::{mime, network, tls::TlsSetupError};
 use crate::{
     application::ports::Mailer,
     domain::{
         mail::{Mail, SendFault, Stage},
         secret::Secret,
+        sender::Sender,
     },
 };
 

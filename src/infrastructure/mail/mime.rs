@@ -14,7 +14,7 @@ use lettre::{
     },
 };
 
-use super::sender::Sender;
+use crate::domain::sender::Sender;
 use crate::domain::{email_address::EmailAddress, mail::Mail};
 
 /// A mail with what the SMTP dialogue says of it.

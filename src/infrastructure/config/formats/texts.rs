@@ -6,7 +6,7 @@ use super::{
     super::{base_url::BaseUrl, origin::Origin, smtp_url::SmtpUrl},
     Format, Shape,
 };
-use crate::domain::{email_address::EmailAddress, secret::Secret};
+use crate::domain::{secret::Secret, sender::Sender};
 
 /// What one function reads.
 pub(in super::super) struct Text<T> {
@@ -19,7 +19,7 @@ pub(in super::super) const PATH: Text<PathBuf> = Text { placeholder: "PATH", rea
 pub(in super::super) const BASE_URL: Text<BaseUrl> = Text { placeholder: "URL", read: BaseUrl::parse };
 pub(in super::super) const ORIGIN: Text<Origin> = Text { placeholder: "ORIGIN", read: Origin::parse };
 pub(in super::super) const SMTP_URL: Text<SmtpUrl> = Text { placeholder: "URL", read: SmtpUrl::parse };
-pub(in super::super) const SENDER: Text<String> = Text { placeholder: "SENDER", read: sender };
+pub(in super::super) const SENDER: Text<Sender> = Text { placeholder: "SENDER", read: sender };
 pub(in super::super) const SECRET: Text<Secret> = Text { placeholder: "SECRET", read: secret };
 pub(in super::super) const LOG_FILTER: Text<String> = Text { placeholder: "FILTER", read: log_filter };
 
@@ -55,17 +55,9 @@ fn secret(text: &str) -> Result<Secret, String> {
     }
 }
 
-/// Judges the shape and keeps the text: how it becomes a header is the mail's business.
-fn sender(text: &str) -> Result<String, String> {
-    let address = match text.strip_suffix('>') {
-        Some(named) => named.rsplit_once('<').map(|(_, address)| address),
-        None => Some(text),
-    };
-    if address.is_some_and(|address| EmailAddress::parse(address).is_ok()) && !text.contains(char::is_control) {
-        Ok(text.to_owned())
-    } else {
-        Err("is not a sender, such as hello@acme.example or Acme <hello@acme.example>".to_owned())
-    }
+fn sender(text: &str) -> Result<Sender, String> {
+    Sender::parse(text)
+        .map_err(|error| format!("is not a sender, such as hello@acme.example or Acme <hello@acme.example>: {error}"))
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{domain::secret::Secret, infrastructure::mail::sender::Sender};
+use crate::domain::{secret::Secret, sender::Sender};
 
 /// A server that takes our mail and carries it on.
 #[derive(Debug, Clone)]

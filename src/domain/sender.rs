@@ -1,8 +1,9 @@
 //! Who our mail comes from.
 
-use std::fmt;
-
-use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use super::{
+    email_address::{EmailAddress, EmailAddressError},
+    text,
+};
 
 /// The mailbox in `From`, and its address as the envelope's sender (RFC 5322, section 3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub struct Sender {
 /// Why a text names no sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SenderError {
-    /// A line break would begin a header of its own, and lettre panics on it.
-    #[error("must not have line breaks or other control characters")]
+    /// A line break would begin a header of its own; what cannot be seen would make it look like another sender.
+    #[error("must not have line breaks or characters that cannot be seen")]
     Control,
     /// Neither an address nor a name with an address in angle brackets.
     #[error("must be like hello@acme.example or like Acme <hello@acme.example>")]
@@ -37,7 +38,7 @@ impl Sender {
     /// # Errors
     /// The first rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, SenderError> {
-        if text.chars().any(char::is_control) {
+        if text::forbidden_character(text).is_some() {
             return Err(SenderError::Control);
         }
         let text = text.trim();
@@ -78,15 +79,6 @@ fn unquoted(name: &str) -> Result<String, SenderError> {
             '"' if characters.as_str().is_empty() => return Ok(plain.trim().to_owned()),
             '"' => return Err(SenderError::Shape),
             other => plain.push(other),
-        }
-    }
-}
-
-impl fmt::Display for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name} <{}>", self.address),
-            None => self.address.fmt(f),
         }
     }
 }
