@@ -34,6 +34,33 @@ CREATE TABLE customers (
 CREATE UNIQUE INDEX customers_email_is_unique ON customers (email_canonical);
 CREATE UNIQUE INDEX customers_external_id_is_unique ON customers (external_id) WHERE external_id IS NOT NULL;
 
+-- For pages of those who are verified, or are not, in the order of the key.
+CREATE INDEX customers_verified ON customers (id) WHERE verified_at IS NOT NULL;
+CREATE INDEX customers_unverified ON customers (id) WHERE verified_at IS NULL;
+
+-- The team's notes once more, to find customers by.
+CREATE TABLE customers_metadata (
+    key         TEXT    NOT NULL,
+    value       TEXT    NOT NULL,
+    customer_id INTEGER NOT NULL,
+    CONSTRAINT customers_metadata_key PRIMARY KEY (key, value, customer_id)
+) STRICT, WITHOUT ROWID;
+
+-- Names and addresses in runs of three characters, without case and accents. It is filled behind the answers, in the
+-- order of the keys, up to the mark; a search looks through the rows beyond the mark itself.
+CREATE VIRTUAL TABLE customers_search USING fts5 (
+    text, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1'
+);
+
+CREATE TABLE customers_search_mark (
+    only       INTEGER NOT NULL,
+    indexed_to INTEGER NOT NULL,
+    CONSTRAINT customers_search_mark_key PRIMARY KEY (only),
+    CONSTRAINT customers_search_mark_is_one CHECK (only = 1)
+) STRICT;
+
+INSERT INTO customers_search_mark (only, indexed_to) VALUES (1, 0);
+
 -- The proofs of one customer lie together, counted from 1.
 CREATE TABLE verifications (
     customer_id     INTEGER NOT NULL,

@@ -17,6 +17,7 @@ use crate::domain::{
 pub mod authenticate;
 pub mod deliver_message;
 pub mod find_customer;
+pub mod list_customers;
 pub mod manage_keys;
 mod owed;
 pub mod ports;

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod customer;
 pub mod customer_name;
+pub mod customer_page;
 pub mod email_address;
 pub mod external_id;
 pub mod history;
@@ -13,6 +14,7 @@ pub mod message;
 pub mod metadata;
 pub mod relay;
 pub mod retry;
+pub mod search;
 pub mod secret;
 pub mod sender;
 pub mod text;

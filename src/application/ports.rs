@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use crate::domain::{
     api_key::{ApiKey, KeyId},
     customer::Customer,
+    customer_page::CustomerPage,
     history::Event,
     ids::{CustomerId, MessageId},
     mail::{Mail, SendFault},
     message::{Message, Request},
+    search::Search,
     secret::Secret,
     verification::{Verification, VerificationId},
 };
@@ -67,6 +69,47 @@ pub trait Customers: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn find(&self, id: CustomerId) -> Result<Option<Customer>, StoreError>;
+
+    /// A page of customers. What was registered before it was asked for is on it, if it fits the query.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(&self, query: CustomerQuery) -> Result<CustomerPage, StoreError>;
+}
+
+/// In which order customers are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CustomerOrder {
+    /// The last one put on the roll comes first.
+    #[default]
+    NewestFirst,
+    /// The first one put on the roll comes first.
+    OldestFirst,
+}
+
+/// What a page of customers is asked for; all that is said must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerQuery {
+    /// Behind which row; none for the first page.
+    pub after: Option<u64>,
+    /// How many at the most.
+    pub limit: u32,
+    /// In which order.
+    pub order: CustomerOrder,
+    /// Only the one with this canonical address.
+    pub email: Option<String>,
+    /// Only the one with this key of the team's.
+    pub external_id: Option<String>,
+    /// Only those whose address is proven, or is not.
+    pub verified: Option<bool>,
+    /// Only those put on the roll later.
+    pub created_after: Option<Timestamp>,
+    /// Only those put on the roll earlier.
+    pub created_before: Option<Timestamp>,
+    /// Only those with these notes.
+    pub metadata: Vec<(String, String)>,
+    /// Only those in whose name and address this is found.
+    pub search: Option<Search>,
 }
 
 /// What became of an attempt to confirm a proof.

@@ -12,6 +12,7 @@ use crate::application::ports::{StoreError, StoreHealth};
 
 mod api_keys;
 mod connection;
+mod customer_list;
 mod customers;
 mod errors;
 mod history;
@@ -19,6 +20,7 @@ pub mod migrations;
 mod outbox;
 mod readers;
 mod rows;
+mod search_index;
 mod verifications;
 mod writer;
 

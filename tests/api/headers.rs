@@ -32,7 +32,7 @@ async fn one_of_each(rollbook: &Rollbook) -> Vec<(String, Answer)> {
         ("POST", "/api/customers", &[("content-type", "application/json")], &large, 413),
         ("POST", "/api/customers", &[("content-type", "text/plain")], "{}", 415),
         ("POST", &format!("{customer}/verification"), &[], "", 429),
-        ("GET", "/api/customers", &[], "", 405),
+        ("PUT", "/api/customers", &[], "", 405),
         ("GET", "/api/messages", &[], "", 200),
         ("GET", "/api/messages", &[("authorization", "x")], "", 401),
         ("OPTIONS", "/api/messages", &[], "", 204),

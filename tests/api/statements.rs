@@ -61,14 +61,18 @@ async fn every_statement_is_answered_by_a_key_or_an_index() {
     let db = Connection::open(rollbook.folder().join("data/rollbook.db")).unwrap();
     for sql in &statements {
         for step in plan(&db, sql) {
-            let scanned = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+            // What SQLite calls a scan of a virtual table by an index of its own is none.
+            let is_scan = !step.contains("VIRTUAL TABLE INDEX");
+            let scanned = step.strip_prefix("SCAN ").filter(|_| is_scan).and_then(|rest| rest.split(' ').next());
             assert!(scanned.is_none_or(|table| SMALL.contains(&table)), "{step}: {sql}");
         }
     }
 }
 
 fn is_query(sql: &str) -> bool {
-    ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb))
+    // What FTS5 asks its own tables is its own business.
+    let is_ours = !sql.contains("'main'.");
+    is_ours && ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb))
 }
 
 fn plan(db: &Connection, sql: &str) -> Vec<String> {
@@ -105,6 +109,21 @@ async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
     rollbook.get(&format!("/verify?token={token}")).await;
     rollbook.customer(&ada["id"]).await;
     rollbook.message_to(&ada).await;
+    let lists = [
+        "",
+        "?sort=created_at",
+        "?verified=true",
+        "?verified=false&sort=created_at",
+        "?email=ada@example.org",
+        "?external_id=a",
+        "?metadata%5Bplan%5D=a&metadata%5Btier%5D=b&verified=false",
+        "?created_after=2026-01-01T00:00:00Z&created_before=2027-01-01T00:00:00Z",
+        "?q=ada",
+        "?q=a&sort=created_at&verified=true",
+    ];
+    for list in lists {
+        assert_eq!(rollbook.get(&format!("/api/customers{list}")).await.status, 200, "{list}");
+    }
     for path in ["/api/messages", "/metrics", "/readyz"] {
         assert_eq!(rollbook.get(path).await.status, 200);
     }

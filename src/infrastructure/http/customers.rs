@@ -4,17 +4,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use poem::{Request, http::header, web::Data};
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Header, param::Path};
-use serde::Serialize;
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Header, param::Path, param::Query};
 
 use super::{
     answer::Answer,
     body::{Body, Wire},
+    customer_body::CustomerBody,
+    customer_list::{self, CustomerList},
     failure::{Code, Failure},
     fields::Fields,
     key::{CustomersRead, CustomersWrite, Key},
+    query,
     tags::Tag,
-    wire::{Email, Id, Time},
+    wire::{Email, Id, Moment},
 };
 use crate::{
     application::{
@@ -30,7 +32,6 @@ use crate::{
         ids::CustomerId,
         locale::Locale,
         metadata::Metadata,
-        verification::ProofState,
     },
 };
 
@@ -83,102 +84,6 @@ impl Wire for NewCustomer {
             locale: locale?,
             metadata: metadata?.unwrap_or_default(),
         })
-    }
-}
-
-/// A customer on the roll.
-#[derive(Debug, Serialize, Object)]
-#[oai(rename = "Customer")]
-pub(super) struct CustomerBody {
-    id: Id,
-    name: String,
-    /// As its owner typed it.
-    email: Email,
-    /// Whether the owner proved the current address.
-    verified: bool,
-    verified_at: Option<Time>,
-    /// A new address that waits for its proof.
-    pending_email: Option<Email>,
-    external_id: Option<String>,
-    locale: Option<String>,
-    metadata: BTreeMap<String, String>,
-    created_at: Time,
-    updated_at: Time,
-    verification: VerificationBody,
-    /// Counts the changes of the customer's own fields and of `verified`, not the progress of mail.
-    version: u64,
-}
-
-/// Where the proof of the address stands.
-#[derive(Debug, Serialize, Object)]
-#[oai(rename = "Verification")]
-struct VerificationBody {
-    state: VerificationState,
-    /// How often a server was offered the mail.
-    attempts: u32,
-    /// What the last attempt ended with, in the server's words, if it failed.
-    last_error: Option<String>,
-    next_attempt_at: Option<Time>,
-    sent_at: Option<Time>,
-    expires_at: Option<Time>,
-}
-
-/// How far the proof has come. Captured mail counts as `sent`.
-#[derive(Debug, Clone, Copy, Serialize, Enum)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-enum VerificationState {
-    None,
-    Queued,
-    Sent,
-    Deferred,
-    Failed,
-    Confirmed,
-    Expired,
-}
-
-impl From<ProofState> for VerificationState {
-    fn from(state: ProofState) -> Self {
-        match state {
-            ProofState::None => Self::None,
-            ProofState::Queued => Self::Queued,
-            ProofState::Sent => Self::Sent,
-            ProofState::Deferred => Self::Deferred,
-            ProofState::Failed => Self::Failed,
-            ProofState::Confirmed => Self::Confirmed,
-            ProofState::Expired => Self::Expired,
-        }
-    }
-}
-
-impl CustomerBody {
-    /// The customer as it is shown at a moment.
-    pub(super) fn at(customer: Customer, now: Timestamp) -> Self {
-        let proof = &customer.proof;
-        let verification = VerificationBody {
-            state: proof.state_at(now).into(),
-            attempts: proof.attempts,
-            last_error: proof.last_error.clone(),
-            next_attempt_at: proof.next_attempt_at.map(Time),
-            sent_at: proof.sent_at.map(Time),
-            expires_at: proof.expires_at.map(Time),
-        };
-        let Particulars { name, email, external_id, locale, metadata } = customer.particulars;
-        Self {
-            id: Id(customer.id.to_string()),
-            name: name.as_str().to_owned(),
-            email: Email(email.typed().to_owned()),
-            verified: customer.verified_at.is_some(),
-            verified_at: customer.verified_at.map(Time),
-            pending_email: customer.pending_email.map(|email| Email(email.typed().to_owned())),
-            external_id: external_id.map(|key| key.as_str().to_owned()),
-            locale: locale.map(|tag| tag.as_str().to_owned()),
-            metadata: metadata.entries().clone(),
-            created_at: Time(customer.created_at),
-            updated_at: Time(customer.updated_at),
-            verification,
-            version: customer.version,
-        }
     }
 }
 
@@ -244,6 +149,50 @@ impl CustomersApi {
         let location = location(customer.id);
         let etag = etag(&customer, now);
         Ok(Registered::Created(Answer(CustomerBody::at(customer, now)), location, etag))
+    }
+
+    /// List and search customers
+    ///
+    /// All filters that are given must fit. Pages go by the key, so that the ten-thousandth costs what the first one
+    /// costs. `metadata[key]=value` finds customers with that note; it may be given for several keys.
+    #[oai(path = "/", method = "get", operation_id = "list_customers")]
+    #[expect(clippy::too_many_arguments, reason = "each declares a parameter; Parameters judges them together")]
+    async fn list(
+        &self,
+        _key: Key<CustomersRead>,
+        registry: Data<&Arc<Registry>>,
+        request: &Request,
+        /// How many at the most, 1 to 200; 50 unless said.
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "200")))]
+        _limit: Query<Option<query::Whole>>,
+        /// Goes on where a page ended: its `next_cursor`, with the same filters and order.
+        #[oai(name = "cursor")]
+        _cursor: Query<Option<String>>,
+        /// Found in the name or the address, without regard to case and accents: terms of three characters or more
+        /// anywhere, shorter ones where a word begins. All terms must be found. At most 100
+        /// characters.
+        #[oai(name = "q")]
+        _q: Query<Option<String>>,
+        /// The one with this address, whatever its case.
+        #[oai(name = "email")]
+        _email: Query<Option<String>>,
+        /// The one with this key of the team's own.
+        #[oai(name = "external_id")]
+        _external_id: Query<Option<String>>,
+        /// Those whose address is proven, or is not.
+        #[oai(name = "verified")]
+        _verified: Query<Option<query::YesNo>>,
+        /// Those put on the roll after this moment.
+        #[oai(name = "created_after")]
+        _created_after: Query<Option<Moment>>,
+        /// Those put on the roll before this moment.
+        #[oai(name = "created_before")]
+        _created_before: Query<Option<Moment>>,
+        /// `-created_at` (newest first, unless said) or `created_at`.
+        #[oai(name = "sort")]
+        _sort: Query<Option<String>>,
+    ) -> Result<CustomerList, Failure> {
+        customer_list::answer(request, &registry).await
     }
 
     /// Look a customer up

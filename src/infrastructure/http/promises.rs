@@ -28,6 +28,11 @@ pub(super) const PROMISES: &[Promise] = &[
         scope: Some(Scope::CustomersWrite),
         failures: &[BODY, KEYED, &[EmailTaken, ExternalIdTaken], ANY],
     },
+    Promise {
+        operation: "list_customers",
+        scope: Some(Scope::CustomersRead),
+        failures: &[KEYED, &[ValidationError], ANY],
+    },
     Promise { operation: "find_customer", scope: Some(Scope::CustomersRead), failures: &[KEYED, &[NotFound], ANY] },
     Promise {
         operation: "request_verification",

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Display};
 
+use jiff::Timestamp;
 use poem::Request;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
@@ -53,6 +54,23 @@ impl Parameters {
         })
     }
 
+    /// A yes or no that may be left out.
+    pub(super) fn yes_or_no(&mut self, name: &str) -> Option<bool> {
+        self.parse(name, |text| text.parse().map_err(|_| "must be true or false"))
+    }
+
+    /// A moment in RFC 3339 that may be left out.
+    pub(super) fn moment(&mut self, name: &str) -> Option<Timestamp> {
+        self.parse(name, |text| text.parse().map_err(|_| "must be a moment such as 2026-01-31T12:00:00Z"))
+    }
+
+    /// Parameters of the form `name[key]=value`, by their keys.
+    pub(super) fn bracketed(&mut self, name: &str) -> Vec<(String, String)> {
+        let key_of = |full: &str| Some(full.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+        let found: Vec<_> = self.values.keys().filter_map(|full| Some((full.clone(), key_of(full)?))).collect();
+        found.into_iter().filter_map(|(full, key)| Some((key, self.values.remove(&full)?))).collect()
+    }
+
     /// Everything found wrong, parameters that nobody asked for included.
     pub(super) fn done(mut self) -> Result<(), Failure> {
         for name in std::mem::take(&mut self.values).into_keys() {
@@ -69,34 +87,50 @@ impl Parameters {
     }
 }
 
-/// A whole number in the document; judged by [`Parameters::whole`], so parsing takes any text.
-#[derive(Debug)]
-pub(super) struct Whole;
+/// A type of the document whose values are judged by [`Parameters`], so that parsing takes any text.
+macro_rules! judged_elsewhere {
+    ($(#[$doc:meta])* $name:ident, $type:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(super) struct $name;
 
-impl Type for Whole {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = i64;
-    type RawElementValueType = i64;
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = i64;
+            type RawElementValueType = i64;
 
-    fn name() -> Cow<'static, str> {
-        "integer".into()
-    }
+            fn name() -> Cow<'static, str> {
+                $type.into()
+            }
 
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema::new("integer")))
-    }
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new(MetaSchema::new($type)))
+            }
 
-    fn as_raw_value(&self) -> Option<&i64> {
-        None
-    }
+            fn as_raw_value(&self) -> Option<&i64> {
+                None
+            }
 
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a i64> + 'a> {
-        Box::new(std::iter::empty())
-    }
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a i64> + 'a> {
+                Box::new(std::iter::empty())
+            }
+        }
+
+        impl ParseFromParameter for $name {
+            fn parse_from_parameter(_: &str) -> ParseResult<Self> {
+                Ok(Self)
+            }
+        }
+    };
 }
 
-impl ParseFromParameter for Whole {
-    fn parse_from_parameter(_: &str) -> ParseResult<Self> {
-        Ok(Self)
-    }
-}
+judged_elsewhere!(
+    /// A whole number.
+    Whole,
+    "integer"
+);
+judged_elsewhere!(
+    /// A yes or no.
+    YesNo,
+    "boolean"
+);

@@ -56,7 +56,11 @@ impl Routes {
         is_cross_origin: bool,
         is_page: bool,
     ) -> Self {
-        let mut names: BTreeSet<String> = methods.into_iter().map(|method| method.to_string()).collect();
+        // Several parts of the API may answer at one path.
+        let before = self.0.get(pattern).map_or("", |route| route.allow.as_str());
+        let mut names: BTreeSet<String> =
+            before.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        names.extend(methods.into_iter().map(|method| method.to_string()));
         if names.contains("GET") {
             names.insert("HEAD".to_owned());
         }

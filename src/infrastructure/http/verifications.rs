@@ -66,7 +66,7 @@ pub(super) struct VerificationsApi;
 impl VerificationsApi {
     /// Confirm an address with a mailed token
     ///
-    /// Public: the token is the proof. Twice is once: a repeat answers 200 and changes nothing.
+    /// The token is the proof. Twice is once: a repeat answers 200 and changes nothing.
     #[oai(path = "/", method = "post", operation_id = "verify_email")]
     async fn verify(&self, registry: Data<&Arc<Registry>>, body: Body<MailedToken>) -> Result<Verified, Failure> {
         let verified = registry.verify_email(&body.0).await.map_err(not_verified)?;

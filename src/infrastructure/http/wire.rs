@@ -78,6 +78,13 @@ formatted_text!(
     "ada@example.org"
 );
 
+formatted_text!(
+    /// A moment as a parameter, judged where it is used.
+    Moment,
+    "date-time",
+    "2026-01-31T12:00:00Z"
+);
+
 /// A moment in RFC 3339, in UTC, to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time(pub(super) Timestamp);

@@ -4,17 +4,18 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    SqliteStore,
+    SqliteStore, customer_list,
     errors::violates_unique,
     history, outbox,
     rows::{self, Columns, count, halves, micros},
     verifications,
 };
 use crate::{
-    application::ports::{Customers, RegisterError, StoreError},
+    application::ports::{CustomerQuery, Customers, RegisterError, StoreError},
     domain::{
         customer::{Customer, Particulars},
         customer_name::CustomerName,
+        customer_page::CustomerPage,
         email_address::EmailAddress,
         external_id::ExternalId,
         history::Event,
@@ -43,6 +44,8 @@ const INSERT: &str = "INSERT INTO customers (id, id_tail, name, email, email_can
     created_at, updated_at, version, steps, proof, proof_state, proof_attempts, proof_next_attempt_at, proof_sent_at, \
     proof_expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16)";
 
+const INSERT_NOTE: &str = "INSERT INTO customers_metadata (key, value, customer_id) VALUES (?1, ?2, ?3)";
+
 #[async_trait]
 impl Customers for SqliteStore {
     async fn register(&self, customer: &Customer, request: &Request, event: &Event) -> Result<(), RegisterError> {
@@ -53,9 +56,19 @@ impl Customers for SqliteStore {
                 verifications::insert(tx, &request.message.verification)?;
                 outbox::insert(tx, &request.message)?;
                 history::add(tx, &event)?;
+                tx.registered();
                 Ok(())
             })
             .await
+    }
+
+    async fn list(&self, query: CustomerQuery) -> Result<CustomerPage, StoreError> {
+        // A page is read in microseconds by its index; only a search may have to look at many.
+        if query.search.is_some() {
+            self.readers.scan(move |db| customer_list::page(db, &query)).await
+        } else {
+            self.readers.read(move |db| customer_list::page(db, &query)).await
+        }
     }
 
     async fn find(&self, id: CustomerId) -> Result<Option<Customer>, StoreError> {
@@ -91,6 +104,9 @@ fn insert(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {
         proof.sent_at.map(micros),
         proof.expires_at.map(micros),
     ])?;
+    for (key, value) in metadata.entries() {
+        db.prepare_cached(INSERT_NOTE)?.execute((key, value, id))?;
+    }
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! The readers: a pool of connections that cannot write.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use r2d2::{CustomizeConnection, Pool};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
 
 use super::{OpenError, StoreSettings, connection};
 use crate::application::ports::StoreError;
@@ -15,6 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Readers {
     pool: Pool<SqliteConnectionManager>,
+    scans: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,8 @@ impl Readers {
             .connection_customizer(Box::new(customizer))
             .build(SqliteConnectionManager::file(path).with_flags(flags))
             .map_err(|error| OpenError::Threads(error.into()))?;
-        Ok(Self { pool })
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self { pool, scans: Arc::new(Semaphore::new(cores)) })
     }
 
     /// Answers a question that an index answers in microseconds, right on the async thread: a hop to a blocking thread
@@ -57,6 +60,25 @@ impl Readers {
         if let Some(db) = self.pool.try_get() {
             return Ok(question(&db)?);
         }
+        self.read_elsewhere(question).await
+    }
+
+    /// Answers a question that may take milliseconds, on another thread; no more of them at once than there are cores,
+    /// so that they do not take the connections of those that take microseconds.
+    pub(super) async fn scan<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let _turn = self.scans.acquire().await.map_err(|error| StoreError::Broken(error.into()))?;
+        self.read_elsewhere(question).await
+    }
+
+    async fn read_elsewhere<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         let pool = self.pool.clone();
         let waited = tokio::task::spawn_blocking(move || {
             let db = pool.get().map_err(|error| StoreError::Unavailable(error.into()))?;

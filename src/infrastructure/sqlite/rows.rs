@@ -24,6 +24,11 @@ pub(super) const fn uuid(head: i64, tail: i64) -> Uuid {
     Uuid::from_u64_pair(head.cast_unsigned(), tail.cast_unsigned())
 }
 
+/// The least key that an id made at this moment can have.
+pub(super) fn first_key_at(time: Timestamp) -> i64 {
+    time.as_millisecond().max(0) << 16
+}
+
 pub(super) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
@@ -40,7 +45,11 @@ pub(super) struct Columns<'row> {
 
 impl<'row> Columns<'row> {
     pub(super) const fn of(row: &'row Row<'row>) -> Self {
-        Self { row, next: 0 }
+        Self::at(row, 0)
+    }
+
+    pub(super) const fn at(row: &'row Row<'row>, column: usize) -> Self {
+        Self { row, next: column }
     }
 
     pub(super) fn value<T: rusqlite::types::FromSql>(&mut self) -> rusqlite::Result<T> {

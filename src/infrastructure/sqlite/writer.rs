@@ -3,6 +3,8 @@
 //! It takes the first command that waits and all that wait behind it, runs each in a savepoint of one transaction,
 //! commits, and only then answers all of them: one fsync serves the whole group. There is no timer: while one group
 //! syncs, the next one gathers. A command that fails, or panics, is undone alone.
+//!
+//! When nobody waits it fills the search index, see [`search_index`].
 
 use std::{
     cell::Cell,
@@ -12,19 +14,23 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{OnCommit, OpenError, errors};
+use super::{OnCommit, OpenError, errors, search_index};
 use crate::application::ports::StoreError;
 
 /// How many commands one commit serves at the most, so that the first of them is not kept waiting without end.
 const MOST_IN_A_GROUP: usize = 256;
+
+/// After so long without a command the writer turns to the search index.
+const IDLE_AFTER: Duration = Duration::from_millis(20);
 
 /// What is told of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +45,18 @@ pub struct Commit {
 pub(super) struct Transaction<'db> {
     db: &'db Connection,
     queued_mail: &'db Cell<bool>,
+    registered: &'db Cell<usize>,
 }
 
 impl Transaction<'_> {
     /// The commit is to wake whoever sends mail.
     pub(super) fn queued_mail(&self) {
         self.queued_mail.set(true);
+    }
+
+    /// One more customer waits to be indexed.
+    pub(super) fn registered(&self) {
+        self.registered.set(self.registered.get() + 1);
     }
 }
 
@@ -185,22 +197,28 @@ where
 }
 
 fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCommit, in_trouble: &AtomicBool) {
-    while let Ok(first) = commands.recv() {
+    let mut chores = Chores::begin(db);
+    while let Some(first) = next(db, commands, &mut chores) {
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
         for command in &mut group {
             command.leave_queue();
         }
-        let committed = commit_together(db, &mut group);
+        let registered = Cell::new(0);
+        let committed = commit_together(db, &mut group, &registered);
         // One that changed nothing proves nothing.
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
         if let Ok(Some(commit)) = committed {
             on_commit(commit);
+            chores.unindexed += registered.get();
         }
         let committed = committed.map(|_| ()).map_err(Arc::new);
         for command in group {
             command.answer(committed.as_ref().copied().map_err(breakdown));
+        }
+        if chores.unindexed > search_index::LONGEST_TAIL {
+            chores.step(db);
         }
     }
     if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -208,12 +226,54 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
     }
 }
 
+/// The next command; until it comes, chores are done, each as short as a command may be kept waiting.
+fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Chores) -> Option<Box<dyn Command>> {
+    let mut patience = IDLE_AFTER;
+    while chores.unindexed > 0 {
+        match commands.recv_timeout(patience) {
+            Ok(command) => return Some(command),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => chores.step(db),
+        }
+        patience = Duration::ZERO;
+    }
+    commands.recv().ok()
+}
+
+/// What is left to do when nobody waits.
+struct Chores {
+    /// How many customers wait to be indexed; more may be known only to the mark.
+    unindexed: usize,
+}
+
+impl Chores {
+    fn begin(db: &Connection) -> Self {
+        Self { unindexed: search_index::tail(db).unwrap_or(0) }
+    }
+
+    /// A step that fails is tried again after the next registration; a search finds its customers all the same.
+    fn step(&mut self, db: &Connection) {
+        self.unindexed = match search_index::fill(db) {
+            Ok(0) => 0,
+            Ok(filled) => self.unindexed.saturating_sub(filled).max(1),
+            Err(error) => {
+                tracing::warn!(%error, "the search index could not be filled");
+                0
+            }
+        };
+    }
+}
+
 /// Runs a group in one transaction; none if it changed nothing. On an error nothing of it is kept.
-fn commit_together(db: &Connection, group: &mut [Box<dyn Command>]) -> rusqlite::Result<Option<Commit>> {
+fn commit_together(
+    db: &Connection,
+    group: &mut [Box<dyn Command>],
+    registered: &Cell<usize>,
+) -> rusqlite::Result<Option<Commit>> {
     let before = db.total_changes();
     db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let queued_mail = Cell::new(false);
-    let transaction = Transaction { db, queued_mail: &queued_mail };
+    let transaction = Transaction { db, queued_mail: &queued_mail, registered };
     let mut kept = 0;
     for command in &mut *group {
         match run_alone(&transaction, command.as_mut()) {

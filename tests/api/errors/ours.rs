@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use rollbook::{
     application::{
         Registry,
-        ports::{Customers, RegisterError, StoreError, StoreHealth},
+        ports::{CustomerQuery, Customers, RegisterError, StoreError, StoreHealth},
     },
-    domain::{customer::Customer, history::Event, ids::CustomerId, message::Request},
+    domain::{customer::Customer, customer_page::CustomerPage, history::Event, ids::CustomerId, message::Request},
     infrastructure::http::{
         Web,
         server::{self, Limits},
@@ -31,6 +31,10 @@ impl Customers for Buggy {
     }
 
     async fn find(&self, _: CustomerId) -> Result<Option<Customer>, StoreError> {
+        Err(StoreError::Broken(SECRET.into()))
+    }
+
+    async fn list(&self, _: CustomerQuery) -> Result<CustomerPage, StoreError> {
         Err(StoreError::Broken(SECRET.into()))
     }
 }

@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use super::Rollbook;
 
 impl Rollbook {
-    /// Every row of every table.
+    /// Every row of every table, but for the search index, which is filled behind the answers.
     pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let db = self.database();
-        let mut tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+        let mut tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'customers\\_search%' ESCAPE '\\' ORDER BY name").unwrap();
         let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
         tables.map(|table| (table.clone(), rows_of(&db, &table))).collect()
     }

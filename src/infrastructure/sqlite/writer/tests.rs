@@ -3,17 +3,21 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::infrastructure::sqlite::{StoreSettings, connection, migrations};
 
 type Commits = Arc<Mutex<Vec<Commit>>>;
 
 fn writer(queue: usize) -> (Writer, Commits, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let db = crate::infrastructure::sqlite::connection::open_to_write(
-        &folder.path().join("x.db"),
-        std::time::Duration::ZERO,
-        false,
-    )
-    .unwrap();
+    let path = folder.path().join("x.db");
+    let settings = StoreSettings {
+        readers: NonZeroUsize::MIN,
+        writer_queue: NonZeroUsize::MIN,
+        busy_timeout: Duration::ZERO,
+        echo: false,
+    };
+    migrations::migrate(&path, &settings, folder.path(), "t").unwrap();
+    let db = connection::open_to_write(&path, settings.busy_timeout, settings.echo).unwrap();
     db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT").unwrap();
     let commits = Commits::default();
     let seen = Arc::clone(&commits);

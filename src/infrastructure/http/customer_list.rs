@@ -1,0 +1,107 @@
+//! The list of customers over HTTP: pages, filters, search.
+
+use std::marker::PhantomData;
+
+use poem::{
+    IntoResponse, Request, Response,
+    http::{HeaderValue, header},
+};
+use poem_openapi::{
+    ApiResponse, Object,
+    payload::Payload,
+    registry::{MetaSchemaRef, Registry as Schemas},
+    types::Type,
+};
+
+use super::{customer_body::CustomerBody, failure::Failure, page_writer, query::Parameters};
+use crate::{
+    application::{
+        Registry,
+        ports::{CustomerOrder, CustomerQuery},
+    },
+    domain::{email_address::EmailAddress, search::Search},
+};
+
+const MOST_ON_A_PAGE: u32 = 200;
+const USUAL_ON_A_PAGE: u32 = 50;
+
+/// A page of customers.
+#[derive(Debug, Object)]
+#[oai(rename = "CustomerPage")]
+pub(super) struct PageBody {
+    items: Vec<CustomerBody>,
+    /// What to send as `cursor` for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// JSON that is written already, with the schema of its type.
+pub(super) struct Written<T>(Vec<u8>, PhantomData<T>);
+
+impl<T: Type> Payload for Written<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Schemas) {
+        T::register(registry);
+    }
+}
+
+impl<T: Send> IntoResponse for Written<T> {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().body(self.0);
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    }
+}
+
+#[derive(ApiResponse)]
+pub(super) enum CustomerList {
+    /// The page.
+    #[oai(status = 200)]
+    Page(Written<PageBody>),
+}
+
+/// The page that a request asks for.
+pub(super) async fn answer(request: &Request, registry: &Registry) -> Result<CustomerList, Failure> {
+    let page = registry.list_customers(query_of(request, registry)?).await?;
+    let cursor = page.next().map(|row| registry.mac_key.cursor(row));
+    let json = page_writer::page(&page, cursor.as_deref(), registry.clock.now());
+    Ok(CustomerList::Page(Written(json, PhantomData)))
+}
+
+/// What is asked for, all parameters judged at once.
+fn query_of(request: &Request, registry: &Registry) -> Result<CustomerQuery, Failure> {
+    let mut parameters = Parameters::of(request);
+    let limit = parameters.whole("limit", 1, MOST_ON_A_PAGE);
+    let after =
+        parameters.parse("cursor", |cursor| registry.mac_key.row_of(cursor).ok_or("must be the next_cursor of a page"));
+    let search = parameters.parse("q", Search::parse);
+    let email = parameters.parse("email", |email| EmailAddress::parse(email).map(|email| email.canonical().to_owned()));
+    let external_id = parameters.parse("external_id", |key| Ok::<_, std::convert::Infallible>(key.to_owned()));
+    let verified = parameters.yes_or_no("verified");
+    let created_after = parameters.moment("created_after");
+    let created_before = parameters.moment("created_before");
+    let order = parameters.parse("sort", |sort| match sort {
+        "-created_at" => Ok(CustomerOrder::NewestFirst),
+        "created_at" => Ok(CustomerOrder::OldestFirst),
+        _ => Err("must be -created_at or created_at"),
+    });
+    let metadata = parameters.bracketed("metadata");
+    parameters.done()?;
+    Ok(CustomerQuery {
+        after,
+        limit: limit.unwrap_or(USUAL_ON_A_PAGE),
+        order: order.unwrap_or_default(),
+        email,
+        external_id,
+        verified,
+        created_after,
+        created_before,
+        metadata,
+        search,
+    })
+}

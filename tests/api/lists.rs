@@ -1,0 +1,129 @@
+//! Lists of customers: pages, filters, order.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::Rollbook,
+    smtp_peer::{At, Do, SmtpPeer},
+};
+
+fn ids(page: &Value) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+impl Rollbook {
+    /// All that a list brings, page by page.
+    async fn all_pages(&self, query: &str) -> Vec<String> {
+        let first = self.get(&format!("/api/customers?{query}")).await.json();
+        [ids(&first), self.pages_behind(&first, query).await].concat()
+    }
+
+    /// All that a list brings behind one of its pages.
+    async fn pages_behind(&self, page: &Value, query: &str) -> Vec<String> {
+        let (mut all, mut next) = (Vec::new(), page["next_cursor"].clone());
+        while let Some(cursor) = next.as_str() {
+            let page = self.get(&format!("/api/customers?{query}&cursor={cursor}")).await.json();
+            all.extend(ids(&page));
+            next = page["next_cursor"].clone();
+        }
+        all
+    }
+}
+
+#[tokio::test]
+async fn a_customer_is_listed_just_as_it_is_found_whatever_became_of_its_mail() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    peer.on(At::Rcpt, Do::Reply("451 4.7.1 \"later\" \\o/")).times(1);
+    peer.on(At::Rcpt, Do::Reply("550 5.1.1 nobody")).times(1);
+    for (name, metadata) in [
+        ("O'Neil \"The\" Sm\u{ee}th \\", json!({ "a\"b": "c\\d", "e": "\u{1f600}\n\u{1}" })),
+        ("\u{738b}\u{5c0f}\u{660e}", json!({})),
+        ("Ada", json!({ "plan": "x" })),
+    ] {
+        let email = format!("{}@b\u{fc}cher.example", rollbook.all_pages("").await.len());
+        let body =
+            json!({ "name": name, "email": email, "metadata": metadata, "external_id": email, "locale": "pt-BR" });
+        assert_eq!(rollbook.post("/api/customers", &body).await.status, 201);
+        rollbook.deliver().await;
+    }
+    rollbook.register("waiting@example.org").await;
+    let page = rollbook.get("/api/customers").await.json();
+    let states: Vec<&str> =
+        page["items"].as_array().unwrap().iter().map(|item| item["verification"]["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["queued", "sent", "failed", "deferred"]);
+    for item in page["items"].as_array().unwrap() {
+        assert_eq!(*item, rollbook.customer(&item["id"]).await);
+    }
+    rollbook.pass(Duration::from_hours(25));
+    let later = rollbook.get("/api/customers").await.json();
+    assert_eq!(later["items"][1]["verification"]["state"], "expired");
+    assert_eq!(later["items"][1], rollbook.customer(&later["items"][1]["id"]).await);
+}
+
+#[tokio::test]
+async fn pages_miss_nobody_and_show_nobody_twice_while_others_come() {
+    let rollbook = Rollbook::start().await;
+    let mut registered = Vec::new();
+    for n in 0..11 {
+        registered.push(rollbook.register(&format!("c{n}@example.org")).await["id"].as_str().unwrap().to_owned());
+    }
+    let first = rollbook.get("/api/customers?limit=4").await.json();
+    rollbook.register("late@example.org").await;
+    let rest = rollbook.pages_behind(&first, "limit=4").await;
+    let newest_first: Vec<String> = registered.iter().rev().cloned().collect();
+    assert_eq!([ids(&first), rest].concat(), newest_first);
+    assert_eq!(rollbook.all_pages("limit=1&sort=created_at").await[..11], registered);
+    assert_eq!(rollbook.all_pages("limit=12").await.len(), 12);
+    let exact = rollbook.get("/api/customers?limit=12").await.json();
+    assert_eq!(exact["next_cursor"], Value::Null, "a full last page is the last one");
+}
+
+#[tokio::test]
+async fn each_filter_finds_its_own_and_several_must_all_fit() {
+    let rollbook = Rollbook::start().await;
+    let ada = rollbook.register("Ada@Example.org").await;
+    rollbook.pass(Duration::from_hours(1));
+    let body = json!({ "name": "Grace", "email": "grace@example.org", "external_id": "g/1", "metadata": { "plan": "a", "tier": "b" } });
+    let grace = rollbook.post("/api/customers", &body).await.json();
+    rollbook.pass(Duration::from_hours(1));
+    let body = json!({ "name": "Alan", "email": "alan@example.org", "metadata": { "plan": "a" } });
+    let alan = rollbook.post("/api/customers", &body).await.json();
+    let token = rollbook.captured_token(&grace).await;
+    assert_eq!(rollbook.press(&token).await.status, 200);
+    let (ada, grace, alan) = (&ada["id"], &grace["id"], &alan["id"]);
+    for (query, found) in [
+        ("email=ADA@example.ORG", vec![ada]),
+        ("email=nobody@example.org", vec![]),
+        ("external_id=g/1", vec![grace]),
+        ("external_id=G/1", vec![]),
+        ("verified=true", vec![grace]),
+        ("verified=false", vec![alan, ada]),
+        ("metadata%5Bplan%5D=a", vec![alan, grace]),
+        ("metadata%5Bplan%5D=a&metadata%5Btier%5D=b", vec![grace]),
+        ("metadata%5Bplan%5D=b", vec![]),
+        ("metadata%5Bplan%5D=a&verified=false", vec![alan]),
+        ("created_after=2026-01-31T12:00:00Z", vec![alan, grace]),
+        ("created_before=2026-01-31T13:00:00Z", vec![ada]),
+        ("created_after=2026-01-31T12:30:00Z&created_before=2026-01-31T13:30:00Z", vec![grace]),
+        ("email=ada@example.org&verified=true", vec![]),
+        ("q=grace&metadata%5Bplan%5D=a", vec![grace]),
+    ] {
+        let found: Vec<&str> = found.into_iter().map(|id| id.as_str().unwrap()).collect();
+        assert_eq!(rollbook.all_pages(&format!("limit=1&{query}")).await, found, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_refused_by_name_all_at_once() {
+    let rollbook = Rollbook::start().await;
+    let answer = rollbook
+        .get("/api/customers?limit=201&cursor=x&q=%20&email=x&verified=1&created_after=today&sort=name&metadata%5B=1&page=2")
+        .await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "VALIDATION_ERROR"));
+    let fields: BTreeSet<String> = answer.fields().into_iter().collect();
+    let all = ["limit", "cursor", "q", "email", "verified", "created_after", "sort", "metadata[", "page"];
+    assert_eq!(fields, all.map(str::to_owned).into());
+}

@@ -1,0 +1,113 @@
+//! Search: by substring and by word prefix, whatever the case and the accents, and never behind the write before it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::{task::yield_now, time::timeout};
+
+use crate::harness::Rollbook;
+
+impl Rollbook {
+    async fn on_the_roll(&self, people: &[(&str, &str)]) {
+        for (name, email) in people {
+            let answer = self.post("/api/customers", &json!({ "name": name, "email": email })).await;
+            assert_eq!(answer.status, 201, "{answer:?}");
+        }
+    }
+
+    async fn names(&self, query: &str) -> Vec<String> {
+        let page = self.get(&format!("/api/customers?{query}")).await.json();
+        page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Returns once the writer has had the leisure to index everybody.
+    async fn until_indexed(&self) {
+        let unindexed = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
+        let db = self.database();
+        let indexed = async {
+            while db.query_row(unindexed, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+                yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), indexed).await.expect("an idle writer indexes");
+    }
+}
+
+const PEOPLE: [(&str, &str); 5] = [
+    ("Ada Lovelace", "ada@example.org"),
+    ("\u{c1}d\u{e1}m Nagy", "nagy.adam@pelda.example"),
+    ("Grace Hopper", "grace+navy@example.org"),
+    ("Alan Turing", "turing@bletchley.example"),
+    ("Stra\u{df}er \"Quote\" (X)", "50%_off@example.org"),
+];
+
+const SEARCHES: [(&str, &[&str]); 14] = [
+    ("lovel", &["Ada Lovelace"]),
+    ("VELA", &["Ada Lovelace"]),
+    ("adam", &["\u{c1}d\u{e1}m Nagy"]),
+    ("%C3%81D%C3%81M", &["\u{c1}d\u{e1}m Nagy"]),
+    ("a", &["Alan Turing", "\u{c1}d\u{e1}m Nagy", "Ada Lovelace"]),
+    ("ad", &["\u{c1}d\u{e1}m Nagy", "Ada Lovelace"]),
+    ("lan", &["Alan Turing"]),
+    ("an", &[]),
+    ("example.org", &["Stra\u{df}er \"Quote\" (X)", "Grace Hopper", "Ada Lovelace"]),
+    ("grace navy", &["Grace Hopper"]),
+    ("grace lovelace", &[]),
+    ("%22quote%22", &["Stra\u{df}er \"Quote\" (X)"]),
+    ("50%25_o", &["Stra\u{df}er \"Quote\" (X)"]),
+    ("tur*ng", &[]),
+];
+
+#[tokio::test]
+async fn a_customer_is_found_before_and_after_the_index_has_heard_of_it() {
+    let rollbook = Rollbook::start().await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    for indexed in [false, true] {
+        if indexed {
+            rollbook.until_indexed().await;
+        }
+        for (q, found) in SEARCHES {
+            assert_eq!(rollbook.names(&format!("q={q}")).await, *found, "{q}, indexed: {indexed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_search_go_from_the_newest_over_the_mark_of_the_index_to_the_oldest_and_back() {
+    let rollbook = Rollbook::start().await;
+    let people = |range: std::ops::Range<u32>| {
+        range.map(|n| (format!("Ada {n}"), format!("a{n}@example.org"))).collect::<Vec<_>>()
+    };
+    for range in [0..5, 5..9] {
+        rollbook.until_indexed().await;
+        for (name, email) in people(range) {
+            rollbook.on_the_roll(&[(&name, &email)]).await;
+        }
+    }
+    for (sort, last) in [("-created_at", "Ada 0"), ("created_at", "Ada 8")] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/customers?q=ada&limit=2&sort={sort}{cursor}");
+            let page = rollbook.get(&path).await.json();
+            seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let mut all = seen.clone();
+        all.sort();
+        all.dedup();
+        assert_eq!((seen.len(), all.len(), seen.last().unwrap().as_str()), (9, 9, last), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_was_left_behind_by_a_stop_is_filled_after_the_start() {
+    let rollbook = Rollbook::start().await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    let rollbook = rollbook.restart().await;
+    assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"]);
+    rollbook.until_indexed().await;
+    assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"]);
+}
