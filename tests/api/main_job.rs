@@ -17,6 +17,8 @@ async fn a_customer_registers_gets_one_mail_presses_once_and_is_verified() {
     let mail = peer.next_mail().await;
     assert_eq!(mail.to, ["Ada@example.org"]);
     let link = mail.link();
+    let undecoded = String::from_utf8(mail.raw.clone()).unwrap();
+    assert!(undecoded.lines().any(|line| line == link), "whole, even to who decodes nothing: {undecoded}");
     let token = link.strip_prefix("https://roll.example.org/verify?token=").unwrap().to_owned();
     assert_eq!(rollbook.customer(&registered["id"]).await["verification"]["state"], "sent");
 

@@ -37,6 +37,9 @@ pub(super) enum ComposeError {
     Panicked,
 }
 
+/// Octets of a line without its end (RFC 5322, section 2.1.1).
+const LONGEST_LINE: usize = 998;
+
 /// Puts a mail together.
 ///
 /// # Errors
@@ -65,7 +68,8 @@ fn build(mail: &Mail, from: &Sender) -> Result<Letter, ComposeError> {
             "auto-generated".to_owned(),
         ))
         .multipart(
-            // "=_" cannot occur in quoted-printable (RFC 2045, section 6.7), and the id keeps retries identical.
+            // "=_" cannot occur in quoted-printable (RFC 2045, section 6.7) nor the id in our words, and it keeps
+            // retries identical.
             MultiPart::alternative()
                 .boundary(format!("=_{}", mail.id))
                 .singlepart(part(ContentType::TEXT_PLAIN, &mail.text))
@@ -83,11 +87,22 @@ fn address(email: &EmailAddress) -> Result<Address, AddressError> {
     email.mailable().parse()
 }
 
-/// Always quoted-printable: no relay has to be asked for 8BITMIME, and none may break a long line.
+/// As it is where it is plain ASCII in short lines, so that the link stands whole on its line even to whoever reads the
+/// mail undecoded; else quoted-printable: no relay has to be asked for 8BITMIME, and none may break a long line.
 fn part(kind: ContentType, text: &str) -> SinglePart {
-    let encoding = ContentTransferEncoding::QuotedPrintable;
-    let body = Body::new_with_encoding(text.to_owned(), encoding).unwrap_or_else(Body::new);
+    let body = if is_plain(text) {
+        // lettre itself would leave only lines of 76 characters as they are.
+        Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into_bytes(), ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable).unwrap_or_else(Body::new)
+    };
     SinglePart::builder().header(kind).body(body)
+}
+
+/// Whether a text may travel as it is (RFC 2045, section 2.7).
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|octet| matches!(octet, b'\n' | b'\t' | b' '..=b'~'))
+        && text.lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
 #[cfg(test)]

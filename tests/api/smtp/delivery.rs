@@ -37,11 +37,10 @@ async fn a_mail_arrives_whole_with_its_headers() {
 
     --=_01955a3c-8b70-7c3e-9f00-000000000001
     Content-Type: text/html; charset=utf-8
-    Content-Transfer-Encoding: quoted-printable
+    Content-Transfer-Encoding: 7bit
 
     <p>Hello,</p>
-    <p><a href=3D"https://acme.example/verify?token=3Dabc_DEF-123">Confirm</a><=
-    /p>
+    <p><a href="https://acme.example/verify?token=abc_DEF-123">Confirm</a></p>
 
     --=_01955a3c-8b70-7c3e-9f00-000000000001--
     "#);
