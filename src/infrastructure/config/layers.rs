@@ -1,6 +1,10 @@
 //! Flags over environment over file over defaults.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use super::{
     environment::Environment,
@@ -74,11 +78,20 @@ fn uppermost(setting: &'static Setting, layers: &[Vec<Entry>], problems: &mut Ve
     Given { setting, text: Secret::new(setting.default.to_owned()), source: Source::Default }
 }
 
+/// A secret is short; a file without end, such as a device, is not read to it.
+const LONGEST_SECRET: u64 = 64 * 1024;
+
+fn read_short(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_SECRET).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// Reads the file that a `…_file` twin names. Its last line break is the editor's, not the secret's.
 fn secret_in(setting: &Setting, twin: &Entry) -> Result<(Secret, Source), String> {
     let name = twin.source.name_of(setting, &twin.key);
     let path = PathBuf::from(twin.text.expose());
-    let content = fs::read_to_string(&path)
+    let content = read_short(&path)
         .map(Secret::new)
         .map_err(|cause| format!("{name}: cannot read {}: {cause}", path.display()))?;
     let line = content.expose();

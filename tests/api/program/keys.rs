@@ -102,6 +102,17 @@ fn a_verb_whose_talk_nobody_hears_does_its_work() {
 }
 
 #[tokio::test]
+async fn a_key_that_could_not_be_shown_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut create = rollbook(folder.path(), &["key", "create", "--name", "test", "--scope", "admin"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let made = create.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(made.status.code(), Some(1), "{made:?}");
+    let list = run(folder.path(), &["key", "list"]).await.stdout;
+    assert!(list.lines().count() == 1 && list.contains("  revoked  "), "{list}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_key_is_refused_with_the_rule() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, code, words) in [

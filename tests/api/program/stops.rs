@@ -76,6 +76,21 @@ async fn neither_a_stuck_client_nor_a_stuck_relay_holds_the_stop_up() {
 }
 
 #[tokio::test]
+async fn who_tells_it_twice_need_not_wait() {
+    let home = Home::make().await;
+    let mut server = home.serve().await;
+    let _stuck = client_with_half_a_request(&server, &home.key).await;
+    server.program.signal(Signal::INT);
+    server.program.hear_words("stopping").await;
+    let told = Instant::now();
+    server.program.signal(Signal::INT);
+    let ended = server.program.end().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("told twice to stop"), "{ended:?}");
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+}
+
+#[tokio::test]
 async fn a_stop_with_nothing_to_do_is_immediate() {
     let home = Home::make().await;
     let server = home.serve().await;

@@ -125,8 +125,11 @@ async fn a_full_disk_fails_the_whole_group_and_the_writer_goes_on() {
     held.await.unwrap();
     assert!(matches!(big, Err(StoreError::Unavailable(_))), "{big:?}");
     assert!(matches!(small, Err(StoreError::Unavailable(_))), "SQLite rolls all of it back: {small:?}");
+    assert!(writer.is_in_trouble());
     assert_eq!(stored(&writer).await, 0);
+    assert!(writer.is_in_trouble(), "looking proves nothing");
     assert!(insert(&writer, 1).await.is_ok());
+    assert!(!writer.is_in_trouble());
 }
 
 #[tokio::test]
