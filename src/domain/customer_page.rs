@@ -48,10 +48,7 @@ impl<Text> Listed<Text> {
     /// The state of the proof at a moment, expiry included.
     #[must_use]
     pub fn proof_state_at(&self, now: Timestamp) -> ProofState {
-        match (self.proof_state, self.proof_expires_at) {
-            (ProofState::Sent, Some(end)) if end <= now => ProofState::Expired,
-            (state, _) => state,
-        }
+        self.proof_state.at(self.proof_expires_at, now)
     }
 
     /// The same customer with its texts changed, one by one.

@@ -104,6 +104,18 @@ pub enum ProofState {
     Expired,
 }
 
+impl ProofState {
+    /// What a stored state has become at a moment: a sent proof whose time is over has expired without anybody touching
+    /// it.
+    #[must_use]
+    pub fn at(self, expires_at: Option<Timestamp>, now: Timestamp) -> Self {
+        match (self, expires_at) {
+            (Self::Sent, Some(end)) if end <= now => Self::Expired,
+            (state, _) => state,
+        }
+    }
+}
+
 /// Where the proof of a customer's address stands: what the staff see instead of reading logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProofProgress {
@@ -148,13 +160,10 @@ impl ProofProgress {
         }
     }
 
-    /// The state at a moment: a sent proof whose time is over has expired without anybody touching it.
+    /// The state at a moment, expiry included.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> ProofState {
-        match (self.state, self.expires_at) {
-            (ProofState::Sent, Some(end)) if end <= now => ProofState::Expired,
-            (state, _) => state,
-        }
+        self.state.at(self.expires_at, now)
     }
 }
 
