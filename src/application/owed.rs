@@ -29,7 +29,10 @@ impl Owed {
             if state.is_paying {
                 return Err(StoreError::Overloaded);
             }
-            state.is_paying = !state.settlements.is_empty();
+            if state.settlements.is_empty() {
+                return Ok(());
+            }
+            state.is_paying = true;
             std::mem::take(&mut state.settlements)
         };
         let mut payment = Ok(());
