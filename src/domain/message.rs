@@ -29,6 +29,11 @@ pub enum MessageState {
     Cancelled,
 }
 
+impl MessageState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Sent, Self::Deferred, Self::Failed, Self::Cancelled];
+}
+
 /// A message in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

@@ -2,6 +2,20 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use rollbook::{
+    application::ports::Clock as _,
+    domain::{
+        customer::{Customer, Particulars},
+        customer_name::CustomerName,
+        email_address::EmailAddress,
+        history::{Actor, Deed, Event},
+        ids::{CustomerId, IdSequence, MessageId},
+        message::{Departure, Request},
+        metadata::Metadata,
+        verification::{Verification, VerificationId},
+    },
+};
 use serde_json::json;
 use tokio::{task::yield_now, time::timeout};
 
@@ -110,4 +124,30 @@ async fn an_index_that_was_left_behind_by_a_stop_is_filled_after_the_start() {
     assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"]);
     rollbook.until_indexed().await;
     assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"]);
+}
+
+#[tokio::test]
+async fn a_customer_whose_id_was_long_on_its_way_to_the_writer_is_found_too() {
+    let rollbook = Rollbook::start().await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    rollbook.until_indexed().await;
+    // Its id was made before theirs, and the index has reached theirs in the meantime.
+    let made = rollbook.clock.now() - SignedDuration::from_hours(1);
+    let id = CustomerId::new(IdSequence::after(None).next(made, 7));
+    let email = EmailAddress::parse("late@example.org").unwrap();
+    let proof = VerificationId { customer_key: id.key(), number: 1, salt: 7 };
+    let verification = Verification::issue(proof, id, email.clone(), made);
+    let message = MessageId::new(IdSequence::after(None).next(made, 8));
+    let request = Request::issue(message, verification, Departure::Queue, made);
+    let particulars = Particulars {
+        name: CustomerName::parse("Late Comer").unwrap(),
+        email,
+        external_id: None,
+        locale: None,
+        metadata: Metadata::default(),
+    };
+    let customer = Customer::register(id, particulars, request.progress.clone(), made);
+    let event = Event { customer_id: id, at: made, deed: Deed::Registered, actor: Actor::Rollbook, note: None };
+    rollbook.registry.customers.register(&customer, &request, &event).await.unwrap();
+    assert_eq!(rollbook.names("q=comer").await, ["Late Comer"]);
 }

@@ -28,7 +28,7 @@ impl ApiKeys for SqliteStore {
             .write(move |tx| {
                 let expires_at = key.expires_at.map(micros);
                 let row =
-                    (key.id.to_string(), key.name.as_str(), key.digest.0, scopes, micros(key.created_at), expires_at);
+                    (key.id.to_string(), key.name.as_str(), key.digest.0, &scopes, micros(key.created_at), expires_at);
                 tx.prepare_cached(INSERT)?.execute(row)?;
                 Ok(())
             })

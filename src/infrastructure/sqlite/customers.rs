@@ -8,7 +8,7 @@ use super::{
     errors::violates_unique,
     history, outbox,
     rows::{self, Columns, count, halves, micros},
-    verifications,
+    search_index, verifications,
 };
 use crate::{
     application::ports::{CustomerQuery, Customers, RegisterError, StoreError},
@@ -56,7 +56,7 @@ impl Customers for SqliteStore {
                 verifications::insert(tx, &request.message.verification)?;
                 outbox::insert(tx, &request.message)?;
                 history::add(tx, &event)?;
-                tx.registered();
+                search_index::register(tx, &customer)?;
                 Ok(())
             })
             .await

@@ -133,9 +133,17 @@ pub(super) fn insert(tx: &Transaction<'_>, message: &Message) -> rusqlite::Resul
         micros(message.created_at),
         message.sent_at.map(micros),
     ))?;
+    tx.added_message(message.state);
     if message.next_attempt_at.is_some() {
         tx.queued_mail();
     }
+    Ok(())
+}
+
+/// Counts messages that are new in a state; what becomes of them later is counted by triggers.
+pub(super) fn count_new(db: &Connection, state: MessageState, new: u32) -> rusqlite::Result<()> {
+    const COUNT: &str = "UPDATE outbox_counts SET messages = messages + ?2 WHERE state = ?1";
+    db.prepare_cached(COUNT)?.execute((rows::message_state_word(state), new))?;
     Ok(())
 }
 

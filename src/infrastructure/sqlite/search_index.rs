@@ -6,7 +6,11 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::domain::search::{ANYWHERE_FROM, Search, folded, words};
+use super::{rows::halves, writer::Transaction};
+use crate::domain::{
+    customer::{Customer, Particulars},
+    search::{ANYWHERE_FROM, Search, folded, words},
+};
 
 /// How many customers one transaction indexes: a registration that comes meanwhile waits for it.
 const STEP: usize = 512;
@@ -26,6 +30,19 @@ const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1 WHERE 
 /// The key up to which customers are indexed.
 pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
     db.prepare_cached(MARK)?.query_row([], |row| row.get(0))
+}
+
+/// Leaves a new customer to be indexed later, or, if the mark has passed it already, indexes it: ids are made before the
+/// writer's turn comes, and one that was long on its way there must not be forgotten.
+pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::Result<()> {
+    let (id, _) = halves(customer.id.uuid());
+    if id > tx.search_mark()? {
+        tx.registered();
+        return Ok(());
+    }
+    let Particulars { name, email, .. } = &customer.particulars;
+    tx.prepare_cached(INDEX)?.execute((id, indexed_text(name.as_str(), email.typed())))?;
+    Ok(())
 }
 
 /// Indexes some customers in a transaction of its own. Returns how many.

@@ -1,16 +1,13 @@
 //! The one writer: a thread that owns the write connection and commits for everybody who is waiting at once.
 //!
-//! It takes the first command that waits and all that wait behind it, runs each in a savepoint of one transaction,
-//! commits, and only then answers all of them: one fsync serves the whole group. There is no timer: while one group
-//! syncs, the next one gathers. A command that fails, or panics, is undone alone.
+//! It takes the first command that waits and all that wait behind it, runs them in one transaction, commits, and only
+//! then answers all of them: one fsync serves the whole group. There is no timer: while one group syncs, the next one
+//! gathers. A command that fails, or panics, is undone alone.
 //!
 //! When nobody waits it fills the search index, see [`search_index`].
 
 use std::{
-    cell::Cell,
     num::NonZeroUsize,
-    ops::Deref,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,11 +17,17 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{OnCommit, OpenError, errors, search_index};
 use crate::application::ports::StoreError;
+
+mod group;
+mod transaction;
+
+use group::commit_together;
+pub(super) use transaction::Transaction;
 
 /// How many commands one commit serves at the most, so that the first of them is not kept waiting without end.
 const MOST_IN_A_GROUP: usize = 256;
@@ -39,33 +42,6 @@ pub struct Commit {
     pub commands: usize,
     /// Whether it queued mail that is due.
     pub queued_mail: bool,
-}
-
-/// The transaction that a command runs in.
-pub(super) struct Transaction<'db> {
-    db: &'db Connection,
-    queued_mail: &'db Cell<bool>,
-    registered: &'db Cell<usize>,
-}
-
-impl Transaction<'_> {
-    /// The commit is to wake whoever sends mail.
-    pub(super) fn queued_mail(&self) {
-        self.queued_mail.set(true);
-    }
-
-    /// One more customer waits to be indexed.
-    pub(super) fn registered(&self) {
-        self.registered.set(self.registered.get() + 1);
-    }
-}
-
-impl Deref for Transaction<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.db
-    }
 }
 
 /// The queue's end that commands are put in. Dropping it finishes what was taken and joins the thread.
@@ -95,12 +71,13 @@ impl Writer {
     }
 
     /// Runs a command in the next group and returns once its commit is on the disk. It runs even if nobody waits for
-    /// the answer any more. Where the queue is full it is refused at once.
+    /// the answer any more, and runs again, with nothing of the first run left, if another one of its group has to be
+    /// undone. Where the queue is full it is refused at once.
     pub(super) async fn write<T, E, F>(&self, command: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+        F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Overloaded)?;
         self.enqueue(place, command).await
@@ -116,7 +93,7 @@ impl Writer {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+        F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| stopped())?;
         self.enqueue(place, command).await
@@ -126,10 +103,10 @@ impl Writer {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+        F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { command: Some(command), result: None, answer, place: Some(place) };
+        let waiting = Waiting { command, result: None, answer, place: Some(place) };
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
         queue.send(Box::new(waiting)).map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped().into()))
@@ -162,7 +139,7 @@ trait Command: Send {
 }
 
 struct Waiting<T, E, F> {
-    command: Option<F>,
+    command: F,
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
     place: Option<OwnedSemaphorePermit>,
@@ -172,14 +149,16 @@ impl<T, E, F> Command for Waiting<T, E, F>
 where
     T: Send,
     E: From<StoreError> + Send,
-    F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send,
+    F: Fn(&Transaction<'_>) -> Result<T, E> + Send,
 {
     fn leave_queue(&mut self) {
         self.place = None;
     }
 
     fn run(&mut self, transaction: &Transaction<'_>) -> bool {
-        self.result = self.command.take().map(|command| command(transaction));
+        // Nothing is left of a run before, whose result would hide a panic of this one.
+        self.result = None;
+        self.result = Some((self.command)(transaction));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -203,15 +182,14 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
         for command in &mut group {
             command.leave_queue();
         }
-        let registered = Cell::new(0);
-        let committed = commit_together(db, &mut group, &registered);
+        let committed = commit_together(db, &mut group);
         // One that changed nothing proves nothing.
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
-        if let Ok(Some(commit)) = committed {
+        if let Ok(Some((commit, registered))) = committed {
             on_commit(commit);
-            chores.unindexed += registered.get();
+            chores.unindexed += registered;
         }
         let committed = committed.map(|_| ()).map_err(Arc::new);
         for command in group {
@@ -264,60 +242,9 @@ impl Chores {
     }
 }
 
-/// Runs a group in one transaction; none if it changed nothing. On an error nothing of it is kept.
-fn commit_together(
-    db: &Connection,
-    group: &mut [Box<dyn Command>],
-    registered: &Cell<usize>,
-) -> rusqlite::Result<Option<Commit>> {
-    let before = db.total_changes();
-    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let queued_mail = Cell::new(false);
-    let transaction = Transaction { db, queued_mail: &queued_mail, registered };
-    let mut kept = 0;
-    for command in &mut *group {
-        match run_alone(&transaction, command.as_mut()) {
-            Ok(keep) => kept += usize::from(keep),
-            Err(error) => {
-                roll_back(db);
-                return Err(error);
-            }
-        }
-    }
-    db.prepare_cached("COMMIT")?.execute([]).inspect_err(|_| roll_back(db))?;
-    let changed = db.total_changes() > before;
-    Ok(changed.then(|| Commit { commands: kept, queued_mail: queued_mail.get() }))
-}
-
-/// Runs one command in a savepoint, undone if it fails or panics. An error means that the whole transaction is lost: a
-/// full disk, say, makes SQLite roll all of it back.
-fn run_alone(transaction: &Transaction<'_>, command: &mut dyn Command) -> rusqlite::Result<bool> {
-    transaction.prepare_cached("SAVEPOINT command")?.execute([])?;
-    let keep = catch_unwind(AssertUnwindSafe(|| command.run(transaction))).unwrap_or_else(|_| {
-        tracing::error!("a write command panicked; it is undone");
-        false
-    });
-    if !keep {
-        transaction.prepare_cached("ROLLBACK TO command")?.execute([])?;
-    }
-    transaction.prepare_cached("RELEASE command")?.execute([])?;
-    Ok(keep)
-}
-
-fn roll_back(db: &Connection) {
-    if !db.is_autocommit()
-        && let Err(error) = db.execute_batch("ROLLBACK")
-    {
-        tracing::error!(%error, "a transaction could not be rolled back");
-    }
-}
-
 /// One error for everybody in the group.
 fn breakdown(error: &Arc<rusqlite::Error>) -> StoreError {
-    // A lost transaction shows as a missing savepoint when SQLite rolled it back itself: the cause was the disk's.
-    let code =
-        error.sqlite_error_code().filter(|code| *code != ErrorCode::Unknown).unwrap_or(ErrorCode::SystemIoFailure);
-    errors::of_code(Some(code), Box::new(Arc::clone(error)))
+    errors::of_code(error.sqlite_error_code(), Box::new(Arc::clone(error)))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn hold(writer: &Writer) -> (mpsc::Sender<()>, impl Future<Output = Result<(), S
         released.recv().unwrap();
         Ok::<_, StoreError>(())
     };
-    let waiting = Waiting { command: Some(command), result: None, answer, place: None };
+    let waiting = Waiting { command, result: None, answer, place: None };
     writer.queue.as_ref().unwrap().send(Box::new(waiting)).ok().unwrap();
     begun.recv().unwrap();
     (release, async { answered.await.unwrap() })
