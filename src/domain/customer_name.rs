@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::text;
 
 /// A name of 1 to 100 characters, trimmed and in NFC.
@@ -52,7 +50,7 @@ impl CustomerName {
         if trimmed.len() > 3 * Self::MOST_BYTES {
             return Err(E::TooLong);
         }
-        let name: String = trimmed.nfc().collect();
+        let name = text::composed(trimmed);
         if name.len() > Self::MOST_BYTES || name.chars().count() > Self::MOST_CHARACTERS {
             return Err(E::TooLong);
         }

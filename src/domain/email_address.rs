@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::text;
 
 /// An address that mail can be sent to: a dot-atom ASCII local part (RFC 5322, section 3.2.3) at a domain name of
@@ -62,7 +60,7 @@ impl EmailAddress {
         if trimmed.len() > 3 * Self::MOST_OCTETS {
             return Err(E::TooLong);
         }
-        let typed: String = trimmed.nfc().collect();
+        let typed = text::composed(trimmed);
         let (local, domain) = typed.rsplit_once('@').ok_or(E::Shape)?;
         if local.is_empty() || domain.is_empty() {
             return Err(E::Shape);

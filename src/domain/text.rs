@@ -1,9 +1,16 @@
 //! Which characters a text for people may have: what shows, and nothing that hides or reorders.
 
+use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
+
+/// A text in NFC, as all of ASCII is.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { text.nfc().collect() }
+}
 
 /// The first character of a text that must not be in it: controls, line breaks, bidi overrides, zero-width and
 /// unassigned ones. ZWJ and ZWNJ between letters belong to the spelling of several scripts and are fine.
@@ -26,10 +33,7 @@ pub fn forbidden_character(text: &str) -> Option<char> {
 /// Whether a text has anything to be read: a letter or a digit.
 #[must_use]
 pub fn has_letter_or_digit(text: &str) -> bool {
-    text.chars().any(|c| {
-        matches!(c.general_category_group(), GeneralCategoryGroup::Letter)
-            || matches!(c.general_category(), GeneralCategory::DecimalNumber)
-    })
+    text.chars().any(|c| is_letter(c) || matches!(c.general_category(), GeneralCategory::DecimalNumber))
 }
 
 /// The longest run of combining marks, in characters: stacked ones climb over the lines above.
@@ -44,12 +48,22 @@ pub fn longest_run_of_marks(text: &str) -> usize {
     longest
 }
 
+// Most characters are of ASCII, which needs no look into the tables.
+
 fn is_mark(c: char) -> bool {
-    matches!(c.general_category_group(), GeneralCategoryGroup::Mark)
+    !c.is_ascii() && matches!(c.general_category_group(), GeneralCategoryGroup::Mark)
+}
+
+fn is_letter(c: char) -> bool {
+    if c.is_ascii() {
+        c.is_ascii_alphabetic()
+    } else {
+        matches!(c.general_category_group(), GeneralCategoryGroup::Letter)
+    }
 }
 
 fn belongs_to_a_word(c: char) -> bool {
-    is_mark(c) || matches!(c.general_category_group(), GeneralCategoryGroup::Letter)
+    is_mark(c) || is_letter(c)
 }
 
 /// A letter, mark or symbol by its category, and yet nothing to be seen: Hangul fillers, Khmer inherent vowels, the
@@ -60,6 +74,9 @@ const fn shows_nothing(c: char) -> bool {
 
 fn hides_or_breaks(c: char) -> bool {
     use GeneralCategory as G;
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     matches!(
         c.general_category(),
         G::Control
