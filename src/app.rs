@@ -50,7 +50,7 @@ impl World {
     /// The machine's own.
     #[must_use]
     pub fn real() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy::default()) }
     }
 }
 

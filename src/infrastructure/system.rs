@@ -2,9 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the home of what is banned elsewhere")]
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 
 use crate::application::ports::{Clock, Entropy};
 
@@ -26,8 +29,7 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let now = Timestamp::now();
-        let micros = TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor);
-        now.round(micros).unwrap_or(now)
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
     fn monotonic(&self) -> Duration {
@@ -35,17 +37,62 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness.
-#[derive(Debug)]
-pub struct SystemEntropy;
+/// How many random bytes are asked for at once.
+const DRAUGHT: usize = 512;
+
+/// The operating system's randomness, drawn in draughts: a customer takes three small sips of it.
+#[derive(Default)]
+pub struct SystemEntropy {
+    draught: Mutex<Vec<u8>>,
+}
 
 impl Entropy for SystemEntropy {
     /// # Panics
     /// Where the operating system has no randomness to give: nothing secret could be made then.
-    #[expect(clippy::panic, reason = "going on with predictable secrets would be worse than stopping")]
     fn fill(&self, buffer: &mut [u8]) {
-        if let Err(error) = getrandom::fill(buffer) {
-            panic!("the operating system gives no randomness: {error}");
+        if buffer.len() > DRAUGHT {
+            return draw(buffer);
         }
+        // A panic on the way leaves what is left as random as before.
+        let mut draught = self.draught.lock().unwrap_or_else(PoisonError::into_inner);
+        if draught.len() < buffer.len() {
+            let mut fresh = vec![0; DRAUGHT];
+            draw(&mut fresh);
+            *draught = fresh;
+        }
+        // Taken off, so that nobody gets them again, and wiped, so that nobody finds them.
+        let left = draught.len() - buffer.len();
+        for (to, from) in buffer.iter_mut().zip(draught.iter_mut().skip(left)) {
+            *to = std::mem::take(from);
+        }
+        draught.truncate(left);
+    }
+}
+
+#[expect(clippy::panic, reason = "going on with predictable secrets would be worse than stopping")]
+fn draw(buffer: &mut [u8]) {
+    if let Err(error) = getrandom::fill(buffer) {
+        panic!("the operating system gives no randomness: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_randomness_is_given_twice_or_left_behind() {
+        let entropy = SystemEntropy::default();
+        let mut seen = HashSet::new();
+        for _ in 0..1000 {
+            let mut sip = [0; 12];
+            entropy.fill(&mut sip);
+            assert!(seen.insert(sip));
+        }
+        let mut gulp = vec![0; 2 * DRAUGHT];
+        entropy.fill(&mut gulp);
+        assert!(gulp.chunks(12).all(|part| part.iter().any(|byte| *byte != 0)), "{gulp:?}");
     }
 }
