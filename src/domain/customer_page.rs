@@ -3,7 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::{ids::CustomerId, verification::ProofState};
+use super::{
+    customer::Customer, email_address::EmailAddress, external_id::ExternalId, ids::CustomerId, locale::Locale,
+    verification::ProofState,
+};
 
 /// What a list shows of a customer; its texts are borrowed (`&str`) or places in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,33 @@ impl<Text> Listed<Text> {
             proof_sent_at: self.proof_sent_at,
             proof_expires_at: self.proof_expires_at,
             version: self.version,
+        }
+    }
+}
+
+impl<'a> Listed<&'a str> {
+    /// What a list would show of a customer, whose notes are this JSON object.
+    #[must_use]
+    pub fn of(customer: &'a Customer, metadata: &'a str) -> Self {
+        let (particulars, proof) = (&customer.particulars, &customer.proof);
+        Self {
+            id: customer.id,
+            name: particulars.name.as_str(),
+            email: particulars.email.typed(),
+            verified_at: customer.verified_at,
+            pending_email: customer.pending_email.as_ref().map(EmailAddress::typed),
+            external_id: particulars.external_id.as_ref().map(ExternalId::as_str),
+            locale: particulars.locale.as_ref().map(Locale::as_str),
+            metadata,
+            created_at: customer.created_at,
+            updated_at: customer.updated_at,
+            proof_state: proof.state,
+            proof_attempts: proof.attempts,
+            proof_last_error: proof.last_error.as_deref(),
+            proof_next_attempt_at: proof.next_attempt_at,
+            proof_sent_at: proof.sent_at,
+            proof_expires_at: proof.expires_at,
+            version: customer.version,
         }
     }
 }

@@ -3,9 +3,10 @@
 //! A request comes in by the [`server`], goes through the edge (id, log, count, headers, envelope) and
 //! reaches an operation, which parses its wire type, calls one use case and writes the answer.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use poem::{Endpoint, Response, Route};
+use poem::{Endpoint, Response, Route, RouteMethod};
+use poem_openapi::OpenApi;
 
 use crate::application::{Registry, ports::StoreHealth};
 
@@ -14,6 +15,7 @@ mod body;
 mod cors;
 mod customer_body;
 mod customer_list;
+mod customer_writer;
 mod customers;
 mod docs;
 mod document;
@@ -22,9 +24,9 @@ mod failure;
 mod fields;
 mod health;
 mod json;
+mod json_writer;
 mod key;
 mod messages;
-mod page_writer;
 mod pages;
 mod promises;
 mod query;
@@ -77,7 +79,7 @@ impl Web {
     /// The API, the pages and the document; health and metrics too, unless they are served elsewhere.
     #[must_use]
     pub fn public(&self, with_health: bool) -> impl Endpoint<Output = Response> + use<> {
-        let mut routes = Route::new().nest("/", document::service());
+        let mut routes = operations();
         let mut known = Routes::default().with_api::<Apis>(&CROSS_ORIGIN);
         routes = pages::add_to(docs::add_to(routes));
         known = pages::routes(docs::routes(known));
@@ -109,4 +111,15 @@ impl Web {
             request_ids: RequestIds::new(u64::from_be_bytes(start)),
         }
     }
+}
+
+/// The operations of the document, each right at its own path: as a nested service every one of them would cost a target
+/// taken apart and put together again, and a copy of its query.
+fn operations() -> Route {
+    let mut table = HashMap::new();
+    APIS.add_routes(&mut table);
+    table.into_iter().fold(Route::new(), |route, (path, methods)| {
+        let methods = methods.into_iter().fold(RouteMethod::new(), |all, (method, ep)| all.method(method, ep));
+        route.at(path, methods)
+    })
 }

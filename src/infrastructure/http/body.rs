@@ -1,6 +1,10 @@
 //! Request bodies: JSON of a bounded size, read strictly, every bad field named at once.
 
-use poem::{Request, RequestBody, error::ReadBodyError, http::header};
+use std::io;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited, combinators::BoxBody};
+use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
     impl_apirequest_for_payload,
     payload::{ParsePayload, Payload},
@@ -74,7 +78,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// Reads a whole body, refusing it as soon as its size is known to be too large.
-pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<bytes::Bytes, Failure> {
+pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<Bytes, Failure> {
     let codings = request.headers().get_all(header::CONTENT_ENCODING);
     if codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Failure::new(Code::UnsupportedMediaType, "Send the body without Content-Encoding"));
@@ -84,12 +88,19 @@ pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<by
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let body = body.take().map_err(|_| Failure::internal())?;
-    body.into_bytes_limit(limit).await.map_err(|error| match error {
-        ReadBodyError::PayloadTooLarge => too_large(limit),
-        ReadBodyError::Io(error) if BodyLate::caused(&error) => late(),
-        _ => Failure::new(Code::MalformedRequest, "The body ended before it was complete"),
-    })
+    let body: BoxBody<Bytes, io::Error> = body.take().map_err(|_| Failure::internal())?.into();
+    let whole = Limited::new(body, limit).collect().await.map_err(|error| not_read(error.as_ref(), limit))?;
+    Ok(whole.to_bytes())
+}
+
+fn not_read(error: &(dyn std::error::Error + 'static), limit: usize) -> Failure {
+    if error.is::<LengthLimitError>() {
+        too_large(limit)
+    } else if error.downcast_ref().is_some_and(BodyLate::caused) {
+        late()
+    } else {
+        Failure::new(Code::MalformedRequest, "The body ended before it was complete")
+    }
 }
 
 fn too_large(limit: usize) -> Failure {

@@ -1,19 +1,9 @@
 //! The list of customers over HTTP: pages, filters, search.
 
-use std::marker::PhantomData;
+use poem::Request;
+use poem_openapi::{ApiResponse, Object};
 
-use poem::{
-    IntoResponse, Request, Response,
-    http::{HeaderValue, header},
-};
-use poem_openapi::{
-    ApiResponse, Object,
-    payload::Payload,
-    registry::{MetaSchemaRef, Registry as Schemas},
-    types::Type,
-};
-
-use super::{customer_body::CustomerBody, failure::Failure, page_writer, query::Parameters};
+use super::{answer::Written, customer_body::CustomerBody, customer_writer, failure::Failure, query::Parameters};
 use crate::{
     application::{
         Registry,
@@ -34,30 +24,6 @@ pub(super) struct PageBody {
     next_cursor: Option<String>,
 }
 
-/// JSON that is written already, with the schema of its type.
-pub(super) struct Written<T>(Vec<u8>, PhantomData<T>);
-
-impl<T: Type> Payload for Written<T> {
-    const CONTENT_TYPE: &'static str = "application/json";
-
-    fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref()
-    }
-
-    fn register(registry: &mut Schemas) {
-        T::register(registry);
-    }
-}
-
-impl<T: Send> IntoResponse for Written<T> {
-    fn into_response(self) -> Response {
-        let mut response = Response::builder().body(self.0);
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
-    }
-}
-
 #[derive(ApiResponse)]
 pub(super) enum CustomerList {
     /// The page.
@@ -69,8 +35,8 @@ pub(super) enum CustomerList {
 pub(super) async fn answer(request: &Request, registry: &Registry) -> Result<CustomerList, Failure> {
     let page = registry.list_customers(query_of(request, registry)?).await?;
     let cursor = page.next().map(|row| registry.mac_key.cursor(row));
-    let json = page_writer::page(&page, cursor.as_deref(), registry.clock.now());
-    Ok(CustomerList::Page(Written(json, PhantomData)))
+    let json = customer_writer::page(&page, cursor.as_deref(), registry.clock.now());
+    Ok(CustomerList::Page(Written::new(json)))
 }
 
 /// What is asked for, all parameters judged at once.

@@ -4,17 +4,18 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use poem::{Request, http::header, web::Data};
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Header, param::Path, param::Query};
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Header, param::Path};
 
 use super::{
-    answer::Answer,
+    answer::Written,
     body::{Body, Wire},
     customer_body::CustomerBody,
     customer_list::{self, CustomerList},
+    customer_writer,
     failure::{Code, Failure},
     fields::Fields,
     key::{CustomersRead, CustomersWrite, Key},
-    query,
+    query::{Documented, Whole, YesNo},
     tags::Tag,
     wire::{Email, Id, Moment},
 };
@@ -92,7 +93,7 @@ enum Registered {
     /// On the roll; customer and mail are on the disk.
     #[oai(status = 201)]
     Created(
-        Answer<CustomerBody>,
+        Written<CustomerBody>,
         /// Where the customer is.
         #[oai(header = "Location")]
         String,
@@ -103,12 +104,11 @@ enum Registered {
 }
 
 #[derive(ApiResponse)]
-#[expect(clippy::large_enum_variant, reason = "an answer is made and written once")]
 enum Found {
     /// The customer.
     #[oai(status = 200)]
     Customer(
-        Answer<CustomerBody>,
+        Written<CustomerBody>,
         /// The strong validator `"version.progress"`.
         #[oai(header = "ETag")]
         String,
@@ -148,7 +148,7 @@ impl CustomersApi {
         let now = customer.created_at;
         let location = location(customer.id);
         let etag = etag(&customer, now);
-        Ok(Registered::Created(Answer(CustomerBody::at(customer, now)), location, etag))
+        Ok(Registered::Created(Written::new(customer_writer::one(&customer, now)), location, etag))
     }
 
     /// List and search customers
@@ -164,33 +164,33 @@ impl CustomersApi {
         request: &Request,
         /// How many at the most, 1 to 200; 50 unless said.
         #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "200")))]
-        _limit: Query<Option<query::Whole>>,
+        _limit: Documented<Option<Whole>>,
         /// Goes on where a page ended: its `next_cursor`, with the same filters and order.
         #[oai(name = "cursor")]
-        _cursor: Query<Option<String>>,
+        _cursor: Documented<Option<String>>,
         /// Found in the name or the address, without regard to case and accents: terms of three characters or more
         /// anywhere, shorter ones where a word begins. All terms must be found. At most 100
         /// characters.
         #[oai(name = "q")]
-        _q: Query<Option<String>>,
+        _q: Documented<Option<String>>,
         /// The one with this address, whatever its case.
         #[oai(name = "email")]
-        _email: Query<Option<String>>,
+        _email: Documented<Option<String>>,
         /// The one with this key of the team's own.
         #[oai(name = "external_id")]
-        _external_id: Query<Option<String>>,
+        _external_id: Documented<Option<String>>,
         /// Those whose address is proven, or is not.
         #[oai(name = "verified")]
-        _verified: Query<Option<query::YesNo>>,
+        _verified: Documented<Option<YesNo>>,
         /// Those put on the roll after this moment.
         #[oai(name = "created_after")]
-        _created_after: Query<Option<Moment>>,
+        _created_after: Documented<Option<Moment>>,
         /// Those put on the roll before this moment.
         #[oai(name = "created_before")]
-        _created_before: Query<Option<Moment>>,
+        _created_before: Documented<Option<Moment>>,
         /// `-created_at` (newest first, unless said) or `created_at`.
         #[oai(name = "sort")]
-        _sort: Query<Option<String>>,
+        _sort: Documented<Option<String>>,
     ) -> Result<CustomerList, Failure> {
         customer_list::answer(request, &registry).await
     }
@@ -217,7 +217,7 @@ impl CustomersApi {
         if lines.any(|known| is_among(&etag, known)) {
             return Ok(Found::NotModified(etag));
         }
-        Ok(Found::Customer(Answer(CustomerBody::at(customer, now)), etag))
+        Ok(Found::Customer(Written::new(customer_writer::one(&customer, now)), etag))
     }
 
     /// Send the verification mail again

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
+use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
+use percent_encoding::percent_decode_str;
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -30,8 +32,8 @@ use crate::application::{Registry, ports::Clock};
 /// What is told of every answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
-    /// The route's template, such as `/api/customers/{id}`; `unknown` where there is none.
-    pub route: &'a str,
+    /// The route's template, such as `/api/customers/{id}`; none for a path that leads nowhere.
+    pub route: Option<&'a Arc<str>>,
     /// The method; `OTHER` for one that HTTP does not know.
     pub method: &'static str,
     /// The status.
@@ -61,15 +63,15 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         let clock = Arc::clone(&self.registry.clock);
         let started = clock.monotonic();
         let id = self.request_ids.next();
-        let span = tracing::info_span!("request", id);
+        let span = tracing::info_span!("request", id = id.as_str());
         let method = request.method().clone();
         let origin = request.headers().get(header::ORIGIN).cloned();
         request.set_data(LargestBody(self.largest_body));
         request.set_data(Arc::clone(&self.registry));
         let (mut response, route) = self.answer(request, &method).instrument(span).await;
         self.cors.finish(&mut response, origin.as_ref(), route, &method);
-        add_headers(response.headers_mut(), &id);
-        self.tell(clock.as_ref(), started, &id, &method, route, response.status());
+        add_headers(response.headers_mut(), id.as_str());
+        self.tell(clock.as_ref(), started, id.as_str(), &method, route, response.status());
         Ok(response)
     }
 }
@@ -77,10 +79,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 impl<E: Endpoint<Output = Response>> Edge<E> {
     async fn answer(&self, request: Request, method: &Method) -> (Response, Option<&Route>) {
         // Where poem does not get to say which route it was, a path without parameters is its own pattern.
-        let literal = self.routes.get(request.uri().path());
-        if !self.limits.target_fits(request.uri()) {
+        let uri = request.uri().clone();
+        let literal = || self.routes.get(uri.path());
+        if !self.limits.target_fits(&uri) {
             let failure = Failure::new(Code::TargetTooLong, "The path and query are longer than is taken here");
-            return (worded(failure, literal), literal);
+            return (worded(failure, literal()), literal());
+        }
+        if !is_text(uri.path()) {
+            return (Failure::not_found().into_response(), None);
         }
         let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
         match outcome {
@@ -93,7 +99,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
                 (refused(error, route, method), route)
             }
             // The panic hook has logged where; the caller learns nothing of it.
-            Err(_) => (worded(Failure::internal(), literal), literal),
+            Err(_) => (worded(Failure::internal(), literal()), literal()),
         }
     }
 
@@ -111,13 +117,19 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         status: StatusCode,
     ) {
         let duration = clock.monotonic().saturating_sub(started);
-        let route = route.map_or("unknown", |route| route.template.as_str());
+        let route = route.map(|route| &route.template);
         let method = known_method(method);
         let status = status.as_u16();
         let ms = duration.as_secs_f64() * 1000.0;
-        tracing::info!(target: "rollbook::access", id, method, route, status, ms = format_args!("{ms:.3}"));
+        let template = route.map_or("unknown", |template| template);
+        tracing::info!(target: "rollbook::access", id, method, route = template, status, ms = format_args!("{ms:.3}"));
         (self.on_answer)(Answered { route, method, status, duration });
     }
+}
+
+/// Whether a path says something in UTF-8; poem would match one that does not, and leave its parameters out.
+fn is_text(path: &str) -> bool {
+    !path.contains('%') || percent_decode_str(path).decode_utf8().is_ok()
 }
 
 /// What poem or an operation refused.
@@ -163,7 +175,7 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert("x-request-id", id);
+        headers.insert(header::HeaderName::from_static("x-request-id"), id);
     }
 }
 
@@ -194,10 +206,26 @@ impl RequestIds {
         Self { start, count: AtomicU64::new(0) }
     }
 
-    fn next(&self) -> String {
+    fn next(&self) -> RequestId {
         /// Odd, so that no two counts meet: 2^64 over the golden ratio.
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}", self.start.wrapping_add(count.wrapping_mul(STEP)))
+        RequestId::of(self.start.wrapping_add(count.wrapping_mul(STEP)))
+    }
+}
+
+/// The id of one request: 16 hexadecimal digits.
+struct RequestId([u8; 16]);
+
+impl RequestId {
+    fn of(number: u64) -> Self {
+        let mut digits = [0; 16];
+        // As many bytes as digits go in pairs: the buffer fits.
+        let _ = HEXLOWER.encode_mut_str(&number.to_be_bytes(), &mut digits);
+        Self(digits)
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 }

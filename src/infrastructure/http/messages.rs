@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use poem::{Request, web::Data};
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Path, param::Query};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Path};
 use serde::Serialize;
 
 use super::{
     answer::Answer,
     failure::Failure,
     key::{Key, MailRead},
-    query::Parameters,
+    query::{Documented, Parameters, Whole},
     tags::Tag,
     wire::{Email, Id, Time},
 };
@@ -152,13 +152,13 @@ impl MessagesApi {
         request: &Request,
         /// How many at the most, 1 to 200; 50 unless said.
         #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "200")))]
-        _limit: Query<Option<super::query::Whole>>,
+        _limit: Documented<Option<Whole>>,
         /// Goes on where a page ended: its `next_cursor`.
         #[oai(name = "cursor")]
-        _cursor: Query<Option<String>>,
+        _cursor: Documented<Option<String>>,
         /// Only the messages of one customer.
         #[oai(name = "customer_id")]
-        _customer_id: Query<Option<Id>>,
+        _customer_id: Documented<Option<Id>>,
     ) -> Result<Page, Failure> {
         let mut parameters = Parameters::of(request);
         let limit = parameters.whole("limit", 1, MOST_ON_A_PAGE);

@@ -1,12 +1,13 @@
 //! The parameters of a query string, judged all at once like the fields of a body.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Display};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Display, marker::PhantomData};
 
 use jiff::Timestamp;
-use poem::Request;
+use poem::{Request, RequestBody};
 use poem_openapi::{
-    registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseFromParameter, ParseResult, Type},
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
 };
 
 use super::failure::{Detail, Failure};
@@ -87,8 +88,35 @@ impl Parameters {
     }
 }
 
-/// A type of the document whose values are judged by [`Parameters`], so that parsing takes any text.
-macro_rules! judged_elsewhere {
+/// A parameter that the document names and [`Parameters`] judges: nothing is read here.
+pub(super) struct Documented<T>(PhantomData<T>);
+
+impl<'a, T: Type> ApiExtractor<'a> for Documented<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = T::IS_REQUIRED;
+
+    type ParamType = T;
+    type ParamRawType = T::RawValueType;
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(T::schema_ref())
+    }
+
+    async fn from_request(_: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<T>) -> poem::Result<Self> {
+        Ok(Self(PhantomData))
+    }
+}
+
+/// A type of the document for values that are [`Documented`] only.
+macro_rules! documented {
     ($(#[$doc:meta])* $name:ident, $type:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
@@ -115,21 +143,15 @@ macro_rules! judged_elsewhere {
                 Box::new(std::iter::empty())
             }
         }
-
-        impl ParseFromParameter for $name {
-            fn parse_from_parameter(_: &str) -> ParseResult<Self> {
-                Ok(Self)
-            }
-        }
     };
 }
 
-judged_elsewhere!(
+documented!(
     /// A whole number.
     Whole,
     "integer"
 );
-judged_elsewhere!(
+documented!(
     /// A yes or no.
     YesNo,
     "boolean"

@@ -1,6 +1,9 @@
 //! Which routes there are, by the pattern that poem matches: their template for people, their methods, their manners.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use poem::http::Method;
 use poem_openapi::OpenApi;
@@ -9,7 +12,7 @@ use poem_openapi::OpenApi;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
     /// Such as `/api/customers/{id}`.
-    pub(super) template: String,
+    pub(super) template: Arc<str>,
     /// What the `Allow` header says.
     pub(super) allow: String,
     /// Whether pages of listed origins may call it.
@@ -66,7 +69,7 @@ impl Routes {
         }
         names.insert("OPTIONS".to_owned());
         let allow = names.into_iter().collect::<Vec<_>>().join(", ");
-        self.0.insert(pattern.to_owned(), Route { template: template.to_owned(), allow, is_cross_origin, is_page });
+        self.0.insert(pattern.to_owned(), Route { template: template.into(), allow, is_cross_origin, is_page });
         self
     }
 }

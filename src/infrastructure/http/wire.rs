@@ -10,6 +10,8 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::json_writer::rfc3339;
+
 /// A text with a format of its own in the schema. Values are made by the server or judged by the domain, so parsing
 /// keeps whatever text came.
 macro_rules! formatted_text {
@@ -91,7 +93,7 @@ pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.6}", self.0))
+        serializer.serialize_str(str::from_utf8(&rfc3339(self.0)).unwrap_or_default())
     }
 }
 

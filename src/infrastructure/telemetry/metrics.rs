@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicI64, AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
 };
 
 use prometheus_client::{
@@ -18,8 +21,8 @@ const BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5,
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
-    route: String,
-    method: String,
+    route: Arc<str>,
+    method: &'static str,
     status: u16,
 }
 
@@ -31,6 +34,8 @@ struct State {
 /// The numbers, counted since the start.
 pub struct Metrics {
     registry: Registry,
+    /// The label of paths that lead nowhere.
+    unknown: Arc<str>,
     requests: Family<Request, Counter>,
     durations: Histogram,
     commits: Counter<u64, AtomicU64>,
@@ -54,14 +59,15 @@ impl Default for Metrics {
         registry.register("committed_commands", "Writes that those transactions served", committed.clone());
         registry.register("outbox_messages", "Messages by state", outbox.clone());
         registry.register("smtp_relay_up", "1 if the last that was heard of the mail relay is good", relay_up.clone());
-        Self { registry, requests, durations, commits, committed, outbox, relay_up }
+        Self { registry, unknown: "unknown".into(), requests, durations, commits, committed, outbox, relay_up }
     }
 }
 
 impl Metrics {
     /// An answer was given.
-    pub fn answered(&self, route: &str, method: &str, status: u16, seconds: f64) {
-        let request = Request { route: route.to_owned(), method: method.to_owned(), status };
+    pub fn answered(&self, route: Option<&Arc<str>>, method: &'static str, status: u16, seconds: f64) {
+        let route = Arc::clone(route.unwrap_or(&self.unknown));
+        let request = Request { route, method, status };
         self.requests.get_or_create(&request).inc();
         self.durations.observe(seconds);
     }
@@ -97,7 +103,7 @@ mod tests {
     #[test]
     fn the_numbers_have_the_names_that_dashboards_know() {
         let metrics = Metrics::default();
-        metrics.answered("/api/customers/{id}", "GET", 200, 0.002);
+        metrics.answered(Some(&"/api/customers/{id}".into()), "GET", 200, 0.002);
         metrics.committed(7);
         let text = metrics.text(OutboxCounts { queued: 3, ..OutboxCounts::default() }, true).unwrap();
         for line in [
