@@ -19,6 +19,9 @@ const COLUMNS: &str = "c.id, c.id_tail, c.name, c.email, c.verified_at, c.pendin
     c.metadata, c.created_at, c.updated_at, c.proof_state, c.proof_attempts, c.proof_last_error, \
     c.proof_next_attempt_at, c.proof_sent_at, c.proof_expires_at, c.version";
 
+/// What a search needs to see of a customer, with its key.
+const NAME_AND_ADDRESS: &str = "c.id, c.name, c.email";
+
 /// The page that a query asks for.
 pub(super) fn page(db: &Connection, query: &CustomerQuery) -> rusqlite::Result<CustomerPage> {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -49,8 +52,15 @@ fn search_page(
         parts.reverse();
     }
     for part in parts {
-        if !page.has_more {
-            Statement::of(query, part).fill(&snapshot, "", page, limit, Some(search))?;
+        if page.has_more {
+            break;
+        }
+        let looks_through = matches!(part, Source::Tail { .. });
+        let statement = Statement::of(query, part);
+        if looks_through {
+            statement.look_through(&snapshot, page, limit, search)?;
+        } else {
+            statement.fill(&snapshot, "", page, limit, Some(search))?;
         }
     }
     Ok(())
@@ -92,6 +102,7 @@ struct Statement {
 
 impl Statement {
     fn of(query: &CustomerQuery, source: Source) -> Self {
+        let looks_through = matches!(source, Source::Tail { .. });
         let (from, key, condition, values): (&str, &str, &str, Vec<Value>) = match source {
             Source::Customers => ("customers c", "c.id", "", vec![]),
             Source::ByProof(true) => ("customers c INDEXED BY customers_verified", "c.id", "", vec![]),
@@ -114,8 +125,9 @@ impl Statement {
             CustomerOrder::NewestFirst => ("<", "DESC", i64::MAX),
             CustomerOrder::OldestFirst => (">", "ASC", 0),
         };
+        let columns = if looks_through { NAME_AND_ADDRESS } else { COLUMNS };
         let mut statement = Self {
-            sql: format!("SELECT {COLUMNS} FROM {from} WHERE TRUE{condition}"),
+            sql: format!("SELECT {columns} FROM {from} WHERE TRUE{condition}"),
             values,
             order: format!(" ORDER BY {key} {order}"),
         };
@@ -168,16 +180,49 @@ impl Statement {
     ) -> rusqlite::Result<()> {
         let mut statement = db.prepare_cached(&format!("{}{}{tail}", self.sql, self.order))?;
         let mut rows = statement.query(params_from_iter(self.values))?;
+        let mut text = String::new();
         while let Some(row) = rows.next()? {
             let customer = listed(row)?;
-            if search.is_some_and(|search| !search.finds(&search_index::searched_text(customer.name, customer.email))) {
-                continue;
+            if let Some(search) = search {
+                text = search_index::searched_text(text, customer.name, customer.email);
+                if !search.finds(&text) {
+                    continue;
+                }
             }
             if page.len() == limit {
                 page.has_more = true;
                 break;
             }
             page.push(customer);
+        }
+        Ok(())
+    }
+
+    /// The same where most do not fit: of those no more is read than [`NAME_AND_ADDRESS`].
+    fn look_through(
+        self,
+        db: &Connection,
+        page: &mut CustomerPage,
+        limit: usize,
+        search: &Search,
+    ) -> rusqlite::Result<()> {
+        let mut statement = db.prepare_cached(&format!("{}{}", self.sql, self.order))?;
+        let mut whole = db.prepare_cached(&format!("SELECT {COLUMNS} FROM customers c WHERE c.id = ?1"))?;
+        let mut rows = statement.query(params_from_iter(self.values))?;
+        let mut text = String::new();
+        while let Some(row) = rows.next()? {
+            text = search_index::searched_text(text, row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+            if !search.finds(&text) {
+                continue;
+            }
+            if page.len() == limit {
+                page.has_more = true;
+                break;
+            }
+            let key: i64 = row.get(0)?;
+            if let Some(row) = whole.query([key])?.next()? {
+                page.push(listed(row)?);
+            }
         }
         Ok(())
     }

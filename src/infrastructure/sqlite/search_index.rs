@@ -3,8 +3,11 @@
 //! Indexing is the dearest part of a registration, so no registration waits for it: the writer fills the index when it
 //! has nothing else to do, and in between only when more than [`LONGEST_TAIL`] customers wait to be indexed. The mark
 //! says up to which key the index reaches; it moves in the transaction that fills, so a crash loses nothing of either.
+//!
+//! Every filling leaves a part of the index of its own, and a search has to look into all of them; so they are merged,
+//! when there is nothing to fill either.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::{rows::halves, writer::Transaction};
 use crate::domain::{
@@ -12,12 +15,15 @@ use crate::domain::{
     search::{ANYWHERE_FROM, Search, folded, words},
 };
 
-/// How many customers one transaction indexes: a registration that comes meanwhile waits for it.
+/// How many customers one transaction indexes: a registration that comes meanwhile waits for it, some milliseconds.
 const STEP: usize = 512;
 
+/// How many pages of the index one transaction merges, which takes as long.
+const MERGED_PAGES: u32 = 64;
+
 /// How many customers may wait to be indexed before registrations have to wait for it: a search looks through them one
-/// by one, in about a microsecond each.
-pub(super) const LONGEST_TAIL: usize = 16_384;
+/// by one, at two to three of them in a microsecond.
+pub(super) const LONGEST_TAIL: usize = 1 << 18;
 
 /// Stands before each word, so that a word's first one or two characters make a run of three with it.
 const BEGINNING: char = '\u{2}';
@@ -25,6 +31,7 @@ const BEGINNING: char = '\u{2}';
 const MARK: &str = "SELECT indexed_to FROM customers_search_mark WHERE only = 1";
 const UNINDEXED: &str = "SELECT id, name, email FROM customers WHERE id > ?1 ORDER BY id LIMIT ?2";
 const INDEX: &str = "INSERT INTO customers_search (rowid, text) VALUES (?1, ?2)";
+const MERGE: &str = "INSERT INTO customers_search (customers_search, rank) VALUES ('merge', ?1)";
 const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1 WHERE only = 1";
 
 /// The key up to which customers are indexed.
@@ -47,12 +54,21 @@ pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::R
 
 /// Indexes some customers in a transaction of its own. Returns how many.
 pub(super) fn fill(db: &Connection) -> rusqlite::Result<usize> {
-    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let filled = fill_step(db).and_then(|filled| db.prepare_cached("COMMIT")?.execute([]).map(|_| filled));
-    if filled.is_err() && !db.is_autocommit() {
-        db.prepare_cached("ROLLBACK")?.execute([])?;
-    }
-    filled
+    let transaction = Transaction::begin(db)?;
+    let filled = fill_step(&transaction)?;
+    transaction.commit()?;
+    Ok(filled)
+}
+
+/// Merges some of the index in a transaction of its own. Returns whether there may be more to merge.
+pub(super) fn merge(db: &Connection) -> rusqlite::Result<bool> {
+    let transaction = Transaction::begin(db)?;
+    let before = transaction.total_changes();
+    transaction.prepare_cached(MERGE)?.execute([MERGED_PAGES])?;
+    // The command itself counts as a change (FTS5, section 6.9).
+    let merged = transaction.total_changes() > before + 1;
+    transaction.commit()?;
+    Ok(merged)
 }
 
 fn fill_step(db: &Connection) -> rusqlite::Result<usize> {
@@ -71,26 +87,23 @@ fn fill_step(db: &Connection) -> rusqlite::Result<usize> {
     Ok(filled)
 }
 
-/// How many customers wait to be indexed, counted up to a bit more than the longest tail.
-pub(super) fn tail(db: &Connection) -> rusqlite::Result<usize> {
-    let count = "SELECT count(*) FROM (SELECT 1 FROM customers WHERE id > ?1 LIMIT ?2)";
-    let most = i64::try_from(LONGEST_TAIL).unwrap_or(i64::MAX).saturating_add(1);
-    let tail: Option<i64> = db.query_row(count, (mark(db)?, most), |row| row.get(0)).optional()?;
-    Ok(tail.and_then(|tail| usize::try_from(tail).ok()).unwrap_or(0))
+/// Whether any customer waits to be indexed.
+pub(super) fn has_tail(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM customers WHERE id > ?1)", [mark(db)?], |row| row.get(0))
 }
 
-/// What is searched of a customer.
-pub(super) fn searched_text(name: &str, email: &str) -> String {
-    let mut text = String::with_capacity(name.len() + email.len() + 1);
+/// What is searched of a customer, in place of whatever a text held before.
+pub(super) fn searched_text(mut text: String, name: &str, email: &str) -> String {
+    text.clear();
     text.push_str(name);
     text.push(' ');
     text.push_str(email);
-    folded(&text)
+    folded(text)
 }
 
 /// The searched text, and behind it the beginning of each word on a line of its own.
 fn indexed_text(name: &str, email: &str) -> String {
-    let searched = searched_text(name, email);
+    let searched = searched_text(String::new(), name, email);
     let mut text = searched.clone();
     for word in words(&searched) {
         text.extend(['\n', BEGINNING, BEGINNING]);

@@ -4,7 +4,7 @@
 //! then answers all of them: one fsync serves the whole group. There is no timer: while one group syncs, the next one
 //! gathers. A command that fails, or panics, is undone alone.
 //!
-//! When nobody waits it fills the search index, see [`search_index`].
+//! When nobody waits it fills the search index, see [`search_index`](super::search_index).
 
 use std::{
     num::NonZeroUsize,
@@ -20,12 +20,14 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{OnCommit, OpenError, errors, search_index};
+use super::{OnCommit, OpenError, errors};
 use crate::application::ports::StoreError;
 
+mod chores;
 mod group;
 mod transaction;
 
+use chores::Chores;
 use group::commit_together;
 pub(super) use transaction::Transaction;
 
@@ -189,13 +191,13 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
         }
         if let Ok(Some((commit, registered))) = committed {
             on_commit(commit);
-            chores.unindexed += registered;
+            chores.registered(registered);
         }
         let committed = committed.map(|_| ()).map_err(Arc::new);
         for command in group {
             command.answer(committed.as_ref().copied().map_err(breakdown));
         }
-        if chores.unindexed > search_index::LONGEST_TAIL {
+        if chores.are_pressing() {
             chores.step(db);
         }
     }
@@ -207,7 +209,7 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
 /// The next command; until it comes, chores are done, each as short as a command may be kept waiting.
 fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Chores) -> Option<Box<dyn Command>> {
     let mut patience = IDLE_AFTER;
-    while chores.unindexed > 0 {
+    while chores.are_left() {
         match commands.recv_timeout(patience) {
             Ok(command) => return Some(command),
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -216,30 +218,6 @@ fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Cho
         patience = Duration::ZERO;
     }
     commands.recv().ok()
-}
-
-/// What is left to do when nobody waits.
-struct Chores {
-    /// How many customers wait to be indexed; more may be known only to the mark.
-    unindexed: usize,
-}
-
-impl Chores {
-    fn begin(db: &Connection) -> Self {
-        Self { unindexed: search_index::tail(db).unwrap_or(0) }
-    }
-
-    /// A step that fails is tried again after the next registration; a search finds its customers all the same.
-    fn step(&mut self, db: &Connection) {
-        self.unindexed = match search_index::fill(db) {
-            Ok(0) => 0,
-            Ok(filled) => self.unindexed.saturating_sub(filled).max(1),
-            Err(error) => {
-                tracing::warn!(%error, "the search index could not be filled");
-                0
-            }
-        };
-    }
 }
 
 /// One error for everybody in the group.

@@ -20,7 +20,7 @@ pub(in crate::infrastructure::sqlite) struct Transaction<'db> {
 
 /// What follows from a commit.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Effects {
+pub(in crate::infrastructure::sqlite) struct Effects {
     /// Whether there is mail that is due.
     pub(super) queued_mail: bool,
     /// How many more customers wait to be indexed.
@@ -30,7 +30,7 @@ pub(super) struct Effects {
 }
 
 impl<'db> Transaction<'db> {
-    pub(super) fn begin(db: &'db Connection) -> rusqlite::Result<Self> {
+    pub(in crate::infrastructure::sqlite) fn begin(db: &'db Connection) -> rusqlite::Result<Self> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Self { db, changes_before: db.total_changes(), effects: Cell::default(), search_mark: OnceCell::new() })
     }
@@ -80,7 +80,7 @@ impl<'db> Transaction<'db> {
     }
 
     /// Commits; tells what follows, if anything was changed.
-    pub(super) fn commit(self) -> rusqlite::Result<Option<Effects>> {
+    pub(in crate::infrastructure::sqlite) fn commit(self) -> rusqlite::Result<Option<Effects>> {
         let effects = self.effects.get();
         for (count, state) in effects.messages.into_iter().zip(MessageState::ALL).filter(|(count, _)| *count > 0) {
             outbox::count_new(self.db, state, count)?;

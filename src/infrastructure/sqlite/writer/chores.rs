@@ -1,0 +1,63 @@
+//! What the writer does when nobody waits: it brings the search index up to date.
+
+use rusqlite::Connection;
+
+use super::super::search_index;
+
+/// So many parts of the index may be filled before they are merged, where there is more to fill.
+const MERGED_AFTER: u32 = 4;
+
+/// What is left to do. A step that fails is tried again after the next registration: a search finds everybody all the
+/// same.
+pub(super) struct Chores {
+    /// How many customers wait to be indexed; more may be known only to the mark.
+    unindexed: usize,
+    /// How many parts of the index were filled since it was last merged as far as can be.
+    unmerged: u32,
+}
+
+impl Chores {
+    pub(super) fn begin(db: &Connection) -> Self {
+        Self { unindexed: search_index::has_tail(db).map_or(0, usize::from), unmerged: 1 }
+    }
+
+    /// So many more customers wait to be indexed.
+    pub(super) fn registered(&mut self, customers: usize) {
+        self.unindexed += customers;
+    }
+
+    pub(super) const fn are_left(&self) -> bool {
+        self.unindexed > 0 || self.unmerged > 0
+    }
+
+    /// Whether they have to be done even while somebody waits.
+    pub(super) const fn are_pressing(&self) -> bool {
+        self.unindexed > search_index::LONGEST_TAIL
+    }
+
+    /// Does a little, as long as a command may be kept waiting.
+    pub(super) fn step(&mut self, db: &Connection) {
+        let merges = self.unindexed == 0 || self.unmerged >= MERGED_AFTER;
+        let done = if merges { self.merge(db) } else { self.fill(db) };
+        if let Err(error) = done {
+            tracing::warn!(%error, "the search index could not be kept up");
+            *self = Self { unindexed: 0, unmerged: 0 };
+        }
+    }
+
+    fn fill(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let filled = search_index::fill(db)?;
+        (self.unindexed, self.unmerged) = match filled {
+            0 => (0, self.unmerged),
+            _ => (self.unindexed.saturating_sub(filled).max(1), self.unmerged + 1),
+        };
+        Ok(())
+    }
+
+    fn merge(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        if !search_index::merge(db)? {
+            self.unmerged = 0;
+        }
+        Ok(())
+    }
+}
