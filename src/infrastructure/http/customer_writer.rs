@@ -13,7 +13,7 @@ use crate::domain::{
 };
 
 /// Bytes of JSON that a customer usually takes.
-const USUAL_CUSTOMER: usize = 512;
+const USUAL_CUSTOMER: usize = 640;
 
 /// A customer as it is at a moment.
 pub(super) fn one(customer: &Customer, now: Timestamp) -> Vec<u8> {
@@ -47,9 +47,12 @@ fn write(out: &mut Vec<u8>, listed: &Listed<&str>, now: Timestamp) {
     text(out, listed.name);
     out.extend_from_slice(b",\"email\":");
     text(out, listed.email);
-    out.extend_from_slice(if listed.verified_at.is_some() { b",\"verified\":true" } else { b",\"verified\":false" });
-    out.extend_from_slice(b",\"verified_at\":");
-    time_or_null(out, listed.verified_at);
+    if let Some(verified_at) = listed.verified_at {
+        out.extend_from_slice(b",\"verified\":true,\"verified_at\":");
+        time(out, verified_at);
+    } else {
+        out.extend_from_slice(b",\"verified\":false,\"verified_at\":null");
+    }
     out.extend_from_slice(b",\"pending_email\":");
     text_or_null(out, listed.pending_email);
     out.extend_from_slice(b",\"external_id\":");

@@ -64,10 +64,11 @@ pub(super) fn time(out: &mut Vec<u8>, time: Timestamp) {
 /// time: five of these stand in every customer.
 #[rustfmt::skip]
 pub(super) fn rfc3339(time: Timestamp) -> [u8; 27] {
+    const MICROS_OF_A_DAY: i64 = 86_400_000_000;
     let micros = time.as_microsecond();
-    let (days, of_day) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
-    let (year, month, day) = civil(days);
-    let (seconds, micros) = (of_day / 1_000_000, of_day % 1_000_000);
+    let (year, month, day) = civil(micros.div_euclid(MICROS_OF_A_DAY));
+    let of_day = micros.rem_euclid(MICROS_OF_A_DAY).cast_unsigned();
+    let (seconds, micros) = (small(of_day / 1_000_000), small(of_day % 1_000_000));
     let (century, year, month, day) = (pair(year / 100), pair(year % 100), pair(month), pair(day));
     let (hour, minute, second) = (pair(seconds / 3600), pair(seconds / 60 % 60), pair(seconds % 60));
     let (above, between, below) = (pair(micros / 10_000), pair(micros / 100 % 100), pair(micros % 100));
@@ -78,25 +79,34 @@ pub(super) fn rfc3339(time: Timestamp) -> [u8; 27] {
     ]
 }
 
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// A number below 100 in two digits.
-const fn pair(number: i64) -> [u8; 2] {
+const fn pair(number: u32) -> [u8; 2] {
     let [number, ..] = number.to_le_bytes();
     [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
-/// Year, month and day of a day counted from 1970-01-01, by the eras of 400 years that the Gregorian calendar repeats
-/// itself in; years begin in March, so that a leap day is the last of its year.
-const fn civil(days: i64) -> (i64, i64, i64) {
-    let from_era = days + 719_468;
-    let era = from_era.div_euclid(146_097);
-    let day_of_era = from_era.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_based = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_based + 2) / 5 + 1;
-    let month = if march_based < 10 { march_based + 3 } else { march_based - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are reckoned from March, so that
+/// a leap day is the last of its year; the divisions by the length of a year and of a month are multiplications (Neri
+/// and Schneider, Euclidean affine functions and their application to calendar algorithms, 2023).
+fn civil(days: i64) -> (u32, u32, u32) {
+    const DAYS_TO_1970: i64 = 719_468;
+    const QUARTERS_OF_A_CENTURY: u32 = 146_097;
+    const YEARS: u64 = 2_939_745;
+    const MONTHS: u32 = 2141;
+    const TO_JANUARY: u32 = 306;
+    let quarters = 4 * u32::try_from(days + DAYS_TO_1970).unwrap_or(0) + 3;
+    let century = quarters / QUARTERS_OF_A_CENTURY;
+    let of_century = quarters % QUARTERS_OF_A_CENTURY | 3;
+    let years = YEARS * u64::from(of_century);
+    let year = 100 * century + small(years >> 32);
+    let of_year = small(years % (1 << 32) / YEARS / 4);
+    let months = MONTHS * of_year + 197_913;
+    let (month, day) = (months >> 16, months % (1 << 16) / MONTHS + 1);
+    if of_year < TO_JANUARY { (year, month, day) } else { (year + 1, month - 12, day) }
 }
 
 #[cfg(test)]
