@@ -126,6 +126,12 @@ impl App {
         &self.registry
     }
 
+    /// What answers requests: for whoever asks without a socket, such as a bench.
+    #[must_use]
+    pub const fn web(&self) -> &Web {
+        &self.web
+    }
+
     /// Serves and delivers until `stop`, then finishes what was taken: requests and mails at once, so that a stuck client
     /// and a stuck relay cannot each hold the stop up in turn.
     pub async fn run(self, stop: impl Future<Output = ()>) {
