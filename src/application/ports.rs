@@ -23,7 +23,7 @@ use crate::domain::{
 
 mod outbox;
 
-pub use outbox::{Claim, ClaimTerms, MessagePage, MessageQuery, Outbox, OutboxCounts, Outcome, Settlement};
+pub use outbox::{Claim, ClaimTerms, Leased, MessagePage, MessageQuery, Outbox, OutboxCounts, Outcome, Settlement};
 
 /// A breakdown of the store, told apart only by what the caller should be told.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,17 @@ pub enum StoreError {
     /// Anything else: a fault of ours.
     #[error("the database answered what was not expected")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Whether the same may work another time.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Overloaded | Self::Unavailable(_) => true,
+            Self::Broken(_) => false,
+        }
+    }
 }
 
 /// Why a customer was not put on the roll.

@@ -55,6 +55,8 @@ pub struct Settlement {
 /// What a claim on the outbox goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimTerms {
+    /// How many messages it takes at the most.
+    pub most: usize,
     /// The moment of the claim.
     pub now: Timestamp,
     /// Until when it holds.
@@ -63,11 +65,20 @@ pub struct ClaimTerms {
     pub horizon: Timestamp,
 }
 
+/// A message that is ours alone to send until its lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// As it stood before it was claimed.
+    pub message: Message,
+    /// When the lease ends, by which one claim is told from another.
+    pub until: Timestamp,
+}
+
 /// What a claim on the outbox brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// This message is ours until the lease ends.
-    Taken(Box<Message>),
+    /// These, one at least, the one that was due the longest first.
+    Taken(Vec<Leased>),
     /// Nothing is due; the next one will be then.
     NothingUntil(Option<Timestamp>),
 }
@@ -110,11 +121,24 @@ pub struct OutboxCounts {
 /// The messages that are to be sent.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Claims the message that has been due the longest until the lease ends; a crash makes it merely late.
+    /// Claims the messages that have been due the longest until the lease ends; a crash makes them merely late.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn claim_due(&self, terms: ClaimTerms) -> Result<Claim, StoreError>;
+
+    /// Whether a message still waits to be sent by this very claim: it may have become needless or been erased, or the
+    /// claim may have lapsed and another been made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn is_ours(&self, leased: &Leased) -> Result<bool, StoreError>;
+
+    /// Ends the claims on messages that nobody began to send, each as if it had not been made.
+    ///
+    /// # Errors
+    /// [`StoreError`]; all of them stay claimed then.
+    async fn give_back(&self, unsent: &[Leased]) -> Result<(), StoreError>;
 
     /// Writes down what became of an attempt and ends the claim; until then the message is not due again.
     ///
