@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use futures_util::future::join_all;
 use rollbook::{
     app::StartError,
     application::{Registry, ports::Composer},
@@ -18,6 +19,7 @@ use rollbook::{
     },
     infrastructure::worker,
 };
+use serde_json::json;
 use tokio::{
     sync::{Notify, watch},
     time::timeout,
@@ -159,6 +161,38 @@ async fn a_panic_over_one_mail_loses_neither_it_nor_those_claimed_along_with_it(
     drop(running);
     at_work.await.unwrap();
     assert_eq!(claimed(&rollbook), 0);
+}
+
+#[tokio::test]
+async fn reads_are_answered_while_registrations_and_mails_wait_for_the_disk() {
+    const MANY: usize = 32;
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "1m")]).await;
+    let customers = register_all(&rollbook, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
+    peer.on(At::Dot, Do::Wait);
+    let rollbook = rollbook.restart_at_work().await;
+    peer.reached_times(At::Dot, 4).await;
+    let bodies: Vec<_> = (0..MANY).map(|n| json!({ "name": "Ada", "email": format!("n{n}@example.org") })).collect();
+    let commits = rollbook.metric("rollbook_commits_total").await;
+    let other = rollbook.lock();
+    // The outcomes of four mails, the claim of more and the registrations: all that is written waits.
+    peer.go_on();
+    let posts = join_all(bodies.iter().map(|body| rollbook.post("/api/customers", body)));
+    let reads = async {
+        for _ in 0..MANY {
+            for customer in &customers {
+                rollbook.customer(&customer["id"]).await;
+            }
+            assert_eq!(rollbook.get("/api/customers?q=ada").await.status, 200);
+            assert_eq!(rollbook.metric("rollbook_commits_total").await, commits, "nothing was written meanwhile");
+        }
+        drop(other);
+    };
+    let (answers, ()) = tokio::join!(posts, async { timeout(10 * SECOND, reads).await.expect("no read waits") });
+    assert!(answers.iter().all(|answer| answer.status == 201), "{answers:?}");
+    for _ in 0..customers.len() + MANY {
+        peer.next_mail().await;
+    }
 }
 
 #[tokio::test]
