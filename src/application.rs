@@ -15,6 +15,8 @@ use crate::domain::{
 };
 
 pub mod authenticate;
+pub mod claim_messages;
+mod claimed;
 pub mod deliver_message;
 pub mod find_customer;
 pub mod list_customers;
@@ -27,6 +29,7 @@ pub mod request_verification;
 pub mod verify_email;
 
 use authenticate::KnownKeys;
+use claimed::Claimed;
 use manage_keys::KeyDesk;
 use owed::Owed;
 use ports::{ApiKeys, Clock, Composer, Customers, Entropy, Mailer, Outbox, Verifications};
@@ -83,6 +86,8 @@ pub struct Memory {
     relay: Mutex<RelayHealth>,
     /// Keys that were looked up lately.
     known_keys: KnownKeys,
+    /// Messages that are claimed and whose sending nobody has begun.
+    claimed: Claimed,
     /// Outcomes of attempts that could not be written down yet.
     owed: Owed,
 }
@@ -94,6 +99,7 @@ impl Memory {
         Self {
             relay: Mutex::new(RelayHealth::good(probe_pause)),
             known_keys: KnownKeys::default(),
+            claimed: Claimed::default(),
             owed: Owed::default(),
         }
     }

@@ -1,10 +1,11 @@
-//! Deliver: the message that has been due the longest is offered to the relay, and what became of it is written down.
+//! Deliver: a message is offered to the relay, and what became of it is written down.
 
 use jiff::Timestamp;
 
 use super::{
     Registry,
-    ports::{Claim, ClaimTerms, Outcome, Settlement, StoreError},
+    claim_messages::Due,
+    ports::{Outcome, Settlement, StoreError},
 };
 use crate::domain::{
     history::{Actor, Deed, Event},
@@ -35,38 +36,23 @@ pub enum Delivery {
 }
 
 impl Registry {
-    /// Delivers one message, if one is due. The claim is on the disk before the relay hears of the message (no write, no
-    /// send), and nothing more is sent while an outcome could not be written down.
+    /// Delivers one message, if one is due.
     ///
     /// # Errors
     /// [`StoreError`]; an outcome that could not be written is kept and written by the next round.
     pub async fn deliver_next(&self) -> Result<Delivery, StoreError> {
-        self.memory.owed.pay(self.outbox.as_ref()).await?;
-        let now = self.clock.now();
-        if let Err(until) = self.with_relay(|relay| relay.admit(now)) {
-            return Ok(Delivery::RelayFault { fault: None, until });
-        }
-        let claim = self.outbox.claim_due(self.claim_terms(now)).await.inspect_err(|_| self.give_back_probe(now))?;
-        match claim {
-            Claim::NothingUntil(next) => {
-                self.give_back_probe(now);
-                Ok(Delivery::Idle(next))
-            }
-            Claim::Taken(message) => self.deliver(&message).await,
+        match self.next_due().await? {
+            Due::Now(message) => self.deliver(&message).await,
+            Due::WithRelay(until) => Ok(Delivery::RelayFault { fault: None, until }),
+            Due::Later(next) => Ok(Delivery::Idle(next)),
         }
     }
 
-    /// A claim made now. Its horizon is twice as far ahead as anything is put off, so that a clock set back by a little
-    /// hastens nothing, and one set back by years stalls nothing.
-    #[must_use]
-    pub fn claim_terms(&self, now: Timestamp) -> ClaimTerms {
-        let longest_probe = self.with_relay(|relay| relay.longest_pause());
-        let furthest = self.policy.lease.max(self.policy.retry.longest_pause()).max(longest_probe);
-        let later = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-        ClaimTerms { now, lease_until: later(self.policy.lease), horizon: later(furthest.saturating_mul(2)) }
-    }
-
-    async fn deliver(&self, message: &Message) -> Result<Delivery, StoreError> {
+    /// Offers a message that is [due](Self::next_due) to the relay and writes down what became of it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the outcome is kept then and written before the next message is due.
+    pub async fn deliver(&self, message: &Message) -> Result<Delivery, StoreError> {
         let sent = self.send(message).await;
         let now = self.clock.now();
         let (outcome, delivery) = match sent {
@@ -114,7 +100,7 @@ impl Registry {
         }
     }
 
-    fn give_back_probe(&self, now: Timestamp) {
+    pub(super) fn give_back_probe(&self, now: Timestamp) {
         self.with_relay(|relay| relay.unused(now));
     }
 }

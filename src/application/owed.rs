@@ -40,7 +40,7 @@ impl Owed {
             payment = outbox.settle(&settlement).await;
             // A settlement that the store will never take must not hold up all mail: its message comes back when its
             // claim lapses.
-            if matches!(payment, Err(StoreError::Overloaded | StoreError::Unavailable(_))) {
+            if payment.as_ref().is_err_and(StoreError::may_pass) {
                 settlements.push_front(settlement);
             }
             if payment.is_err() {
@@ -59,7 +59,7 @@ impl Owed {
     /// [`StoreError`].
     pub(super) async fn settle(&self, outbox: &dyn Outbox, settlement: Settlement) -> Result<(), StoreError> {
         let settled = outbox.settle(&settlement).await;
-        if matches!(settled, Err(StoreError::Overloaded | StoreError::Unavailable(_))) {
+        if settled.as_ref().is_err_and(StoreError::may_pass) {
             self.state().settlements.push_back(settlement);
         }
         settled

@@ -23,6 +23,15 @@ struct Down {
     probing: bool,
 }
 
+/// How much mail a relay is to be offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// As much as there is.
+    All,
+    /// One message, to see whether it works again.
+    Probe,
+}
+
 impl RelayHealth {
     /// A relay of which nothing bad is known; when it fails it is probed after such a pause, then after ever longer ones.
     #[must_use]
@@ -51,9 +60,9 @@ impl RelayHealth {
     ///
     /// # Errors
     /// When to ask again.
-    pub fn admit(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+    pub fn admit(&mut self, now: Timestamp) -> Result<Admission, Timestamp> {
         match &mut self.down {
-            None => Ok(()),
+            None => Ok(Admission::All),
             // A clock set back must not put the probe off further than a pause.
             Some(down) if down.next_probe > now && down.next_probe.duration_since(now) <= down.pause => {
                 Err(down.next_probe)
@@ -61,7 +70,7 @@ impl RelayHealth {
             Some(down) => {
                 down.next_probe = later(now, down.pause);
                 down.probing = true;
-                Ok(())
+                Ok(Admission::Probe)
             }
         }
     }
@@ -122,10 +131,10 @@ mod tests {
     #[test]
     fn a_failing_relay_is_probed_by_one_message_after_ever_longer_pauses() {
         let mut relay = relay();
-        assert_eq!(relay.admit(at(0)), Ok(()));
+        assert_eq!(relay.admit(at(0)), Ok(Admission::All));
         assert_eq!(relay.failed(at(0)), at(30));
         assert_eq!(relay.admit(at(29)), Err(at(30)));
-        assert_eq!(relay.admit(at(30)), Ok(()));
+        assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
         assert_eq!(relay.admit(at(30)), Err(at(60)), "the probe is under way");
         assert_eq!(relay.failed(at(31)), at(91));
         let mut now = 91;
@@ -149,16 +158,16 @@ mod tests {
         relay.failed(at(0));
         relay.answered();
         assert!(relay.is_up());
-        assert_eq!(relay.admit(at(1)), Ok(()));
+        assert_eq!(relay.admit(at(1)), Ok(Admission::All));
     }
 
     #[test]
     fn a_probe_that_found_nothing_to_send_is_given_back() {
         let mut relay = relay();
         relay.failed(at(0));
-        assert_eq!(relay.admit(at(30)), Ok(()));
+        assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
         relay.unused(at(30));
-        assert_eq!(relay.admit(at(31)), Ok(()));
+        assert_eq!(relay.admit(at(31)), Ok(Admission::Probe));
     }
 
     #[test]
@@ -166,7 +175,7 @@ mod tests {
         let mut relay = relay();
         assert_eq!([(); 4].map(|()| relay.refused_content()), [false, false, false, true]);
         assert!(!relay.is_up());
-        assert_eq!(relay.admit(at(0)), Ok(()), "mail to others goes on");
+        assert_eq!(relay.admit(at(0)), Ok(Admission::All), "mail to others goes on");
         relay.answered();
         assert!(relay.is_up());
         assert!(!relay.refused_content());
@@ -176,6 +185,6 @@ mod tests {
     fn a_clock_set_back_does_not_silence_the_probe() {
         let mut relay = relay();
         relay.failed(at(1_000_000));
-        assert_eq!(relay.admit(at(0)), Ok(()));
+        assert_eq!(relay.admit(at(0)), Ok(Admission::Probe));
     }
 }

@@ -1,80 +1,119 @@
-//! The workers: they repeat `deliver_next` until told to stop, and decide nothing.
+//! The worker: it looks for mail that is due and has it sent in so many sessions at once. It decides nothing.
+//!
+//! One looks for all sessions, so that a claim of many messages feeds every one of them, and a commit that queued mail
+//! costs one look. It looks again when mail is queued, when a session has come free, and when something will be due.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::timeout,
 };
 
-use crate::application::{Registry, deliver_message::Delivery};
+use crate::{
+    application::{Registry, claim_messages::Due, deliver_message::Delivery, ports::StoreError},
+    domain::message::Message,
+};
 
-/// A worker looks at least this often, whatever the clock was set to meanwhile.
+/// The worker looks at least this often, whatever the clock was set to meanwhile.
 const LONGEST_REST: Duration = Duration::from_secs(15);
 
-/// How long a worker rests when the store broke down.
+/// How long it rests when something broke down: what fails or panics at once would do so again at once.
 const REST_AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
 
-/// Delivers with so many workers until `stop` changes; then each finishes the message it has.
-pub async fn run(registry: Registry, workers: usize, bell: Arc<Notify>, stop: watch::Receiver<()>) {
-    let mut tasks = JoinSet::new();
-    for _ in 0..workers {
-        tasks.spawn(work(registry.clone(), Arc::clone(&bell), stop.clone()));
-    }
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "a mail worker panicked; another takes its place");
-            let (registry, bell, mut stop) = (registry.clone(), Arc::clone(&bell), stop.clone());
-            tasks.spawn(async move {
-                // What panics at once would panic again at once.
-                let _ = timeout(REST_AFTER_BREAKDOWN, stop.changed()).await;
-                work(registry, bell, stop).await;
-            });
-        }
-    }
-}
-
-async fn work(registry: Registry, bell: Arc<Notify>, mut stop: watch::Receiver<()>) {
+/// Delivers in so many sessions until `stop` changes. Then what waits for a session is given back, and the mails under
+/// way are finished.
+pub async fn run(registry: Registry, sessions: usize, bell: Arc<Notify>, mut stop: watch::Receiver<()>) {
+    let mut sending = JoinSet::new();
     // A stop before the first look has changed already, or its sender is gone.
     while matches!(stop.has_changed(), Ok(false)) {
-        // Listening before looking: what is queued while a worker looks is heard when it rests.
+        // Listening before looking: what is queued during the look is heard when the worker rests.
         let rung = bell.notified();
-        let rest = match registry.deliver_next().await {
-            Ok(delivery) => rest_after(&registry, delivery),
-            Err(error) => {
-                tracing::error!(%error, cause = ?std::error::Error::source(&error), "mail waits for the database");
-                Some(REST_AFTER_BREAKDOWN)
+        let next = if sending.len() < sessions { look(&registry).await } else { Err(LONGEST_REST) };
+        let rest = match next {
+            Ok(message) => {
+                let registry = registry.clone();
+                sending.spawn(async move { registry.deliver(&message).await });
+                continue;
             }
+            Err(rest) => rest,
         };
-        let Some(rest) = rest else { continue };
         tokio::select! {
-            _ = stop.changed() => {}
+            _ = stop.changed() => break,
             _ = timeout(rest, rung) => {}
+            Some(ended) = sending.join_next() => {
+                if broke_down(ended) && timeout(REST_AFTER_BREAKDOWN, stop.changed()).await.is_ok() {
+                    break;
+                }
+            }
+        }
+    }
+    if let Err(error) = registry.give_back_claimed().await {
+        tracing::warn!(%error, "mail that was to be sent next is due again after the next start");
+    }
+    while let Some(ended) = sending.join_next().await {
+        broke_down(ended);
+    }
+}
+
+/// The next message to be sent.
+///
+/// # Errors
+/// How long to rest, where there is none.
+async fn look(registry: &Registry) -> Result<Box<Message>, Duration> {
+    match AssertUnwindSafe(registry.next_due()).catch_unwind().await {
+        Ok(Ok(Due::Now(message))) => Ok(message),
+        Ok(Ok(Due::WithRelay(until))) => Err(until_then(registry, Some(until))),
+        Ok(Ok(Due::Later(next))) => Err(until_then(registry, next)),
+        Ok(Err(error)) => {
+            waits_for_the_database(&error);
+            Err(REST_AFTER_BREAKDOWN)
+        }
+        Err(_) => {
+            tracing::error!("looking for mail panicked; it is tried again");
+            Err(REST_AFTER_BREAKDOWN)
         }
     }
 }
 
-/// How long to rest after a delivery; none if there may be more to do. Addresses stay out of the log.
-fn rest_after(registry: &Registry, delivery: Delivery) -> Option<Duration> {
+/// Tells what became of a mail, and whether something of ours broke down over it. Addresses stay out of the log.
+fn broke_down(ended: Result<Result<Delivery, StoreError>, JoinError>) -> bool {
+    match ended {
+        Ok(Ok(delivery)) => {
+            tell(&delivery);
+            false
+        }
+        Ok(Err(error)) => {
+            waits_for_the_database(&error);
+            true
+        }
+        Err(error) => {
+            tracing::error!(%error, "sending a mail panicked; it is tried again when its claim lapses");
+            true
+        }
+    }
+}
+
+fn tell(delivery: &Delivery) {
     match delivery {
-        Delivery::Sent => None,
         Delivery::Deferred(fault) => {
             tracing::info!(stage = %fault.stage, code = fault.code, "a mail was put off");
-            None
         }
         Delivery::Failed(fault) => {
             tracing::warn!(stage = %fault.stage, code = fault.code, "a mail was refused for good");
-            None
         }
         Delivery::RelayFault { fault: Some(fault), until } => {
             tracing::error!(stage = %fault.stage, code = fault.code, %until, "the mail relay is at fault; mail waits");
-            Some(until_then(registry, Some(until)))
         }
-        Delivery::RelayFault { fault: None, until } => Some(until_then(registry, Some(until))),
-        Delivery::Idle(next) => Some(until_then(registry, next)),
+        Delivery::Sent | Delivery::RelayFault { fault: None, .. } | Delivery::Idle(_) => {}
     }
+}
+
+fn waits_for_the_database(error: &StoreError) {
+    tracing::error!(%error, cause = ?std::error::Error::source(error), "mail waits for the database");
 }
 
 fn until_then(registry: &Registry, then: Option<Timestamp>) -> Duration {

@@ -1,5 +1,6 @@
 //! Delivery: what becomes of a message, whatever the recipient, the relay, the disk or the clock does.
 
+mod batches;
 mod clock;
 mod crashes;
 mod refusals;

@@ -132,6 +132,18 @@ impl Rollbook {
         Self::run_in(folder, settings, world, clock, delivers).await
     }
 
+    /// Stops and starts again in the same folder, with the app's own workers from now on.
+    pub async fn restart_at_work(mut self) -> Self {
+        self.delivers = Delivers::Workers;
+        self.restart().await
+    }
+
+    /// Stops and starts again in the same folder; from now on nobody delivers until the test says so.
+    pub async fn restart_to_be_stepped(mut self) -> Self {
+        self.delivers = Delivers::Test;
+        self.restart().await
+    }
+
     async fn stop(&mut self) -> TempDir {
         self.ask_to_stop();
         (&mut self.running).await.unwrap();

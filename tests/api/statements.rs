@@ -96,6 +96,10 @@ async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
     for taken in [whole, json!({ "name": "Eve", "email": "eve@example.org", "external_id": "a" })] {
         assert_eq!(rollbook.post("/api/customers", &taken).await.status, 409);
     }
+    // Claimed along with hers, and given back or looked at again while they wait.
+    for name in ["bob", "cyd", "dot"] {
+        rollbook.register(&format!("{name}@example.org")).await;
+    }
     for _ in 0..5 {
         rollbook.deliver().await;
         assert_eq!(rollbook.resend(&ada).await.status, 202);

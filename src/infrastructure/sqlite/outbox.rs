@@ -1,5 +1,7 @@
 //! The outbox behind its port.
 
+use std::iter;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     application::ports::{
-        Claim, ClaimTerms, MessagePage, MessageQuery, Outbox, OutboxCounts, Outcome, Settlement, StoreError,
+        Claim, ClaimTerms, Leased, MessagePage, MessageQuery, Outbox, OutboxCounts, Outcome, Settlement, StoreError,
     },
     domain::{
         ids::MessageId,
@@ -35,7 +37,6 @@ macro_rules! select_message {
 }
 
 const FIND: &str = concat!(select_message!(), " WHERE o.id = ?1 AND o.id_tail = ?2");
-const FIND_BY_KEY: &str = concat!(select_message!(), " WHERE o.id = ?1");
 const OF_PROOF: &str =
     concat!(select_message!(), " WHERE o.customer_id = ?1 AND o.proof = ?2 ORDER BY o.id DESC LIMIT 1");
 const PAGE: &str = concat!(select_message!(), " WHERE o.id < ?1 ORDER BY o.id DESC LIMIT ?2");
@@ -49,9 +50,14 @@ const DUE: &str = "SELECT (SELECT min(due_at) FROM outbox WHERE due_at IS NOT NU
     (SELECT max(due_at) FROM outbox WHERE due_at IS NOT NULL)";
 
 /// What lies beyond the horizon comes after all that is properly due.
-const CLAIM: &str = "UPDATE outbox SET due_at = ?2, claimed = 1 WHERE id = coalesce(\
-    (SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT 1), \
-    (SELECT id FROM outbox WHERE due_at > ?3 ORDER BY due_at LIMIT 1)) RETURNING id";
+const FIND_DUE: &str = concat!(
+    select_message!(),
+    " WHERE o.id = coalesce((SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT 1),",
+    " (SELECT id FROM outbox WHERE due_at > ?2 ORDER BY due_at LIMIT 1))"
+);
+const CLAIM: &str = "UPDATE outbox SET due_at = ?2, claimed = 1 WHERE id = ?1";
+const IS_CLAIMED: &str = "SELECT 1 FROM outbox WHERE id = ?1 AND claimed AND due_at = ?2";
+const GIVE_BACK: &str = "UPDATE outbox SET due_at = ?3, claimed = 0 WHERE id = ?1 AND claimed AND due_at = ?2";
 
 const INSERT: &str = "INSERT INTO outbox (id, id_tail, customer_id, proof, kind, state, attempts, due_at, claimed, \
     created_at, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10)";
@@ -83,10 +89,20 @@ impl Outbox for SqliteStore {
             return Ok(Claim::NothingUntil(due.map(|(first, _)| first)));
         }
         let claimed = self.writer.write_patiently(move |tx| claim(tx, terms)).await?;
-        match claimed {
-            Some(message) => Ok(Claim::Taken(Box::new(message))),
-            None => Ok(Claim::NothingUntil(self.due().await?.map(|(first, _)| first))),
+        if claimed.is_empty() {
+            return Ok(Claim::NothingUntil(self.due().await?.map(|(first, _)| first)));
         }
+        Ok(Claim::Taken(claimed))
+    }
+
+    async fn is_ours(&self, leased: &Leased) -> Result<bool, StoreError> {
+        let claim = claim_key(leased);
+        self.readers.read(move |db| db.prepare_cached(IS_CLAIMED)?.exists(claim)).await
+    }
+
+    async fn give_back(&self, unsent: &[Leased]) -> Result<(), StoreError> {
+        let unsent = unsent.to_vec();
+        self.writer.write_patiently(move |tx| give_back(tx, &unsent)).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
@@ -169,16 +185,32 @@ pub(super) fn cancel_waiting(tx: &Transaction<'_>, customer: i64) -> rusqlite::R
     Ok(())
 }
 
-fn claim(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Message>, StoreError> {
-    let claimed: Option<i64> = tx
-        .prepare_cached(CLAIM)?
-        .query_map((micros(terms.now), micros(terms.lease_until), micros(terms.horizon)), |row| row.get(0))?
-        .last()
-        .transpose()?;
-    match claimed {
-        Some(key) => Ok(tx.prepare_cached(FIND_BY_KEY)?.query_row([key], message).optional()?),
-        None => Ok(None),
+/// Claims one message after the other, so that they come in the order in which they were due.
+fn claim(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Vec<Leased>, StoreError> {
+    iter::from_fn(|| claim_next(tx, terms).transpose()).take(terms.most).collect()
+}
+
+fn claim_next(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Leased>, StoreError> {
+    let due = (micros(terms.now), micros(terms.horizon));
+    let Some(message) = tx.prepare_cached(FIND_DUE)?.query_row(due, message).optional()? else { return Ok(None) };
+    let leased = Leased { message, until: terms.lease_until };
+    tx.prepare_cached(CLAIM)?.execute(claim_key(&leased))?;
+    Ok(Some(leased))
+}
+
+fn give_back(tx: &Transaction<'_>, unsent: &[Leased]) -> Result<(), StoreError> {
+    for leased in unsent {
+        let (key, until) = claim_key(leased);
+        // One that was claimed again when its lease had ended has been due since it was queued, for all that is known.
+        let due_at = leased.message.next_attempt_at.unwrap_or(leased.message.created_at);
+        tx.prepare_cached(GIVE_BACK)?.execute((key, until, micros(due_at)))?;
     }
+    Ok(())
+}
+
+/// A claim as the outbox knows it: the message's key and the end of the lease.
+fn claim_key(leased: &Leased) -> (i64, i64) {
+    (halves(leased.message.id.uuid()).0, micros(leased.until))
 }
 
 fn settle(tx: &Transaction<'_>, settlement: &Settlement) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use super::*;
 
 /// What a worker does before it dies.
 pub async fn claim(rollbook: &Rollbook) {
-    let terms = rollbook.registry.claim_terms(rollbook.clock.now());
+    let terms = rollbook.registry.claim_terms(rollbook.clock.now(), 1);
     let claim = rollbook.registry.outbox.claim_due(terms).await.unwrap();
     assert!(matches!(claim, Claim::Taken(_)), "{claim:?}");
 }

@@ -1,8 +1,11 @@
 //! `kill -9` at any moment: what was acknowledged is there after the next start, and its mail arrives.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use reqwest::Method;
@@ -13,7 +16,7 @@ use super::{
     running::PATIENCE,
     server::{Caller, Home},
 };
-use crate::smtp_peer::{At, Do, SmtpPeer};
+use crate::smtp_peer::{At, Do, ReceivedMail, SmtpPeer};
 
 /// Follows the link of a mail at a server that listens elsewhere by now.
 async fn confirm(caller: &Caller, link: &str) -> Value {
@@ -64,6 +67,38 @@ async fn a_kill_amid_the_mail_sends_it_again_under_the_same_message_id() {
         assert_eq!(server.stop().await.code, Some(0));
         assert_eq!(peer.mails_so_far().len(), 1, "{moment:?}");
     }
+}
+
+#[tokio::test]
+async fn a_kill_amid_a_batch_loses_nothing_and_repeats_only_what_was_under_way() {
+    let peer = SmtpPeer::start().await;
+    peer.on(At::Banner, Do::Hang);
+    let home = Home::make().await;
+    let server = home.serve_sending_to(&peer).await;
+    let mut ids = BTreeSet::new();
+    for number in 0..7 {
+        let customer = server.caller().register(&format!("ada{number}@example.org")).await;
+        ids.insert(message_id_of(&server.caller().message_to(&customer).await));
+    }
+    server.kill().await;
+    peer.behave();
+    // All are due at the next start, and claimed together.
+    peer.on(At::Dot, Do::Hang);
+    let server = home.serve_sending_to(&peer).await;
+    peer.reached_times(At::Dot, 4).await;
+    server.kill().await;
+    peer.behave();
+
+    let server = home.serve_sending_to(&peer).await;
+    for _ in &ids {
+        peer.next_mail().await;
+    }
+    assert_eq!(server.stop().await.code, Some(0));
+    let ids_of = |mails: Vec<ReceivedMail>| mails.iter().map(|mail| mail.header("Message-ID")).collect::<Vec<_>>();
+    let (taken, read) = (ids_of(peer.mails_so_far()), ids_of(peer.mails_read()));
+    assert_eq!(taken.iter().cloned().collect::<BTreeSet<_>>(), ids);
+    assert_eq!((taken.len(), read.len()), (7, 7 + 4), "{read:?}");
+    assert!(read.iter().all(|id| ids.contains(id)), "{read:?}");
 }
 
 #[tokio::test]
