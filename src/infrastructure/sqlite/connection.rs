@@ -15,8 +15,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Statements that are kept prepared, for each connection.
 const KEPT_STATEMENTS: usize = 64;
 
-/// The page cache of a connection, in KiB.
-const CACHE_KIB: i32 = 4096;
+/// The page cache of the connection that writes, in KiB.
+const WRITERS_CACHE_KIB: u32 = 4 << 10;
 
 /// No value is longer than this, in bytes: far beyond what a request can bring.
 const LONGEST_VALUE: i32 = 4 << 20;
@@ -59,22 +59,27 @@ pub fn open_to_write(path: &Path, busy_timeout: Duration, echo: bool) -> Result<
     let db = Connection::open_with_flags(path, OpenFlags::default())?;
     db.busy_timeout(busy_timeout)?;
     set(&db, "journal_mode", "wal")?;
-    prepare(&db, echo)?;
+    prepare(&db, echo, WRITERS_CACHE_KIB)?;
     db.pragma_update(None, "journal_size_limit", LARGEST_RESTING_WAL)?;
     Ok(db)
 }
 
-/// Makes a connection of the pool one that only reads.
+/// Makes a connection of the pool one that only reads, with a page cache of so many KiB.
 ///
 /// # Errors
 /// [`OpenError`].
-pub(super) fn make_reader(db: &Connection, busy_timeout: Duration, echo: bool) -> Result<(), OpenError> {
+pub(super) fn make_reader(
+    db: &Connection,
+    busy_timeout: Duration,
+    echo: bool,
+    cache_kib: u32,
+) -> Result<(), OpenError> {
     db.busy_timeout(busy_timeout)?;
-    prepare(db, echo)?;
+    prepare(db, echo, cache_kib)?;
     set(db, "query_only", "1")
 }
 
-fn prepare(db: &Connection, echo: bool) -> Result<(), OpenError> {
+fn prepare(db: &Connection, echo: bool, cache_kib: u32) -> Result<(), OpenError> {
     db.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
@@ -88,7 +93,8 @@ fn prepare(db: &Connection, echo: bool) -> Result<(), OpenError> {
     ] {
         set(db, setting, value)?;
     }
-    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Negative for KiB; positive would count pages.
+    db.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     db.pragma_update(None, "mmap_size", 0)?;
     if echo {
         db.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(log_statement));

@@ -13,6 +13,12 @@ use crate::application::ports::StoreError;
 /// How long a read waits for a free connection where all are taken.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// The page caches of all readers together, in KiB: where there are few, each may keep more.
+const CACHES_KIB: u32 = 32 << 10;
+
+/// The least page cache of one reader, in KiB: room for the inner pages of the indexes of millions of customers.
+const LEAST_CACHE_KIB: u32 = 2 << 10;
+
 #[derive(Clone)]
 pub(super) struct Readers {
     pool: Pool<SqliteConnectionManager>,
@@ -23,11 +29,12 @@ pub(super) struct Readers {
 struct MakeReader {
     busy_timeout: Duration,
     echo: bool,
+    cache_kib: u32,
 }
 
 impl CustomizeConnection<Connection, rusqlite::Error> for MakeReader {
     fn on_acquire(&self, db: &mut Connection) -> Result<(), rusqlite::Error> {
-        connection::make_reader(db, self.busy_timeout, self.echo).map_err(|error| match error {
+        connection::make_reader(db, self.busy_timeout, self.echo, self.cache_kib).map_err(|error| match error {
             OpenError::Sqlite(error) => error,
             other => rusqlite::Error::ToSqlConversionFailure(other.into()),
         })
@@ -37,9 +44,11 @@ impl CustomizeConnection<Connection, rusqlite::Error> for MakeReader {
 impl Readers {
     pub(super) fn open(path: &Path, settings: &StoreSettings) -> Result<Self, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let customizer = MakeReader { busy_timeout: settings.busy_timeout, echo: settings.echo };
+        let readers = u32::try_from(settings.readers.get()).unwrap_or(u32::MAX);
+        let cache_kib = (CACHES_KIB / readers).max(LEAST_CACHE_KIB);
+        let customizer = MakeReader { busy_timeout: settings.busy_timeout, echo: settings.echo, cache_kib };
         let pool = Pool::builder()
-            .max_size(u32::try_from(settings.readers.get()).unwrap_or(u32::MAX))
+            .max_size(readers)
             .min_idle(Some(1))
             .connection_timeout(LONGEST_WAIT)
             .test_on_check_out(false)
