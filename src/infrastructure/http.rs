@@ -3,10 +3,9 @@
 //! A request comes in by the [`server`], goes through the edge (id, log, count, headers, envelope) and
 //! reaches an operation, which parses its wire type, calls one use case and writes the answer.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use poem::{Endpoint, Response, Route, RouteMethod};
-use poem_openapi::OpenApi;
+use poem::{Endpoint, Response};
 
 use crate::application::{Registry, ports::StoreHealth};
 
@@ -28,6 +27,7 @@ mod json_writer;
 mod key;
 mod messages;
 mod pages;
+mod path_id;
 mod promises;
 mod query;
 mod routes;
@@ -79,31 +79,27 @@ impl Web {
     /// The API, the pages and the document; health and metrics too, unless they are served elsewhere.
     #[must_use]
     pub fn public(&self, with_health: bool) -> impl Endpoint<Output = Response> + use<> {
-        let mut routes = operations();
-        let mut known = Routes::default().with_api::<Apis>(&CROSS_ORIGIN);
-        routes = pages::add_to(docs::add_to(routes));
-        known = pages::routes(docs::routes(known));
-        if with_health {
-            routes = health::add_to(routes, Arc::clone(&self.store), Arc::clone(&self.metrics));
-            known = health::routes(known);
-        }
-        self.edge(routes, known)
+        let routes = Routes::default().with_api(APIS, &CROSS_ORIGIN);
+        let routes = pages::add_to(docs::add_to(routes));
+        self.edge(if with_health { self.add_health_to(routes) } else { routes })
     }
 
     /// Health and metrics alone.
     #[must_use]
     pub fn admin(&self) -> impl Endpoint<Output = Response> + use<> {
-        let routes = health::add_to(Route::new(), Arc::clone(&self.store), Arc::clone(&self.metrics));
-        self.edge(routes, health::routes(Routes::default()))
+        self.edge(self.add_health_to(Routes::default()))
     }
 
-    fn edge(&self, routes: Route, known: Routes) -> Edge<impl Endpoint<Output = Response> + use<>> {
+    fn add_health_to(&self, routes: Routes) -> Routes {
+        health::add_to(routes, Arc::clone(&self.store), Arc::clone(&self.metrics))
+    }
+
+    fn edge(&self, routes: Routes) -> Edge {
         let mut start = [0; 8];
         self.registry.entropy.fill(&mut start);
         Edge {
-            inner: routes,
             registry: Arc::clone(&self.registry),
-            routes: known,
+            routes,
             cors: Cors::of(self.cors_origins.clone()),
             limits: Arc::clone(&self.limits),
             largest_body: self.largest_body,
@@ -111,15 +107,4 @@ impl Web {
             request_ids: RequestIds::new(u64::from_be_bytes(start)),
         }
     }
-}
-
-/// The operations of the document, each right at its own path: as a nested service every one of them would cost a target
-/// taken apart and put together again, and a copy of its query.
-fn operations() -> Route {
-    let mut table = HashMap::new();
-    APIS.add_routes(&mut table);
-    table.into_iter().fold(Route::new(), |route, (path, methods)| {
-        let methods = methods.into_iter().fold(RouteMethod::new(), |all, (method, ep)| all.method(method, ep));
-        route.at(path, methods)
-    })
 }

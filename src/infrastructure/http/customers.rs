@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use poem::{Request, http::header, web::Data};
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Header, param::Path};
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Header};
 
 use super::{
     answer::Written,
@@ -15,9 +15,10 @@ use super::{
     failure::{Code, Failure},
     fields::Fields,
     key::{CustomersRead, CustomersWrite, Key},
+    path_id::PathId,
     query::{Documented, Whole, YesNo},
     tags::Tag,
-    wire::{Email, Id, Moment},
+    wire::{Email, Moment},
 };
 use crate::{
     application::{
@@ -203,13 +204,12 @@ impl CustomersApi {
         registry: Data<&Arc<Registry>>,
         request: &Request,
         /// The customer's id.
-        id: Path<Id>,
+        id: PathId<CustomerId>,
         /// Validators the caller knows; if the present one is among them the answer is 304.
         #[oai(name = "If-None-Match")]
         _if_none_match: Header<Option<String>>,
     ) -> Result<Found, Failure> {
-        let id = CustomerId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
-        let customer = registry.find_customer(id).await?.ok_or_else(Failure::not_found)?;
+        let customer = registry.find_customer(id.0).await?.ok_or_else(Failure::not_found)?;
         let now = registry.clock.now();
         let etag = etag(&customer, now);
         // The parameter holds only the first line of a list that may have several (RFC 9110, section 5.3).
@@ -230,10 +230,9 @@ impl CustomersApi {
         key: Key<CustomersWrite>,
         registry: Data<&Arc<Registry>>,
         /// The customer's id.
-        id: Path<Id>,
+        id: PathId<CustomerId>,
     ) -> Result<Requested, Failure> {
-        let id = CustomerId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
-        registry.request_verification(id, key.caller.actor()).await.map_err(not_requested)?;
+        registry.request_verification(id.0, key.caller.actor()).await.map_err(not_requested)?;
         Ok(Requested::Accepted)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use poem::{
-    Endpoint, IntoResponse, Response, Route, endpoint,
+    Endpoint, IntoResponse, Response, endpoint,
     http::{HeaderValue, header},
 };
 use poem_openapi::OpenApiService;
@@ -78,13 +78,9 @@ fn script_safe(json: &str) -> String {
     json.replace("</", "<\\/")
 }
 
-pub(super) fn add_to(routes: Route) -> Route {
+pub(super) fn add_to(routes: Routes) -> Routes {
     routes
-        .at("/docs", poem::get(PAGE.endpoint()))
-        .at("/openapi.json", poem::get(JSON.endpoint()))
-        .at("/openapi.yaml", poem::get(YAML.endpoint()))
-}
-
-pub(super) fn routes(routes: Routes) -> Routes {
-    routes.with_plain("/docs").with_plain("/openapi.json").with_plain("/openapi.yaml")
+        .with_plain("/docs", PAGE.endpoint())
+        .with_plain("/openapi.json", JSON.endpoint())
+        .with_plain("/openapi.yaml", YAML.endpoint())
 }

@@ -12,9 +12,8 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
-use percent_encoding::percent_decode_str;
 use poem::{
-    Endpoint, IntoResponse, PathPattern, Request, Response,
+    Endpoint, IntoResponse, Request, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
 use tracing::Instrument;
@@ -45,8 +44,7 @@ pub struct Answered<'a> {
 /// Hears of every answer.
 pub type OnAnswer = Arc<dyn Fn(Answered<'_>) + Send + Sync>;
 
-pub(super) struct Edge<E> {
-    pub(super) inner: E,
+pub(super) struct Edge {
     pub(super) registry: Arc<Registry>,
     pub(super) routes: Routes,
     pub(super) cors: Cors,
@@ -56,7 +54,7 @@ pub(super) struct Edge<E> {
     pub(super) request_ids: RequestIds,
 }
 
-impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
+impl Endpoint for Edge {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
@@ -66,9 +64,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         let span = tracing::info_span!("request", id = id.as_str());
         let method = request.method().clone();
         let origin = request.headers().get(header::ORIGIN).cloned();
+        let route = self.routes.find(request.uri().path());
         request.set_data(LargestBody(self.largest_body));
         request.set_data(Arc::clone(&self.registry));
-        let (mut response, route) = self.answer(request, &method).instrument(span).await;
+        let mut response = self.answer(request, route).instrument(span).await;
         self.cors.finish(&mut response, origin.as_ref(), route, &method);
         add_headers(response.headers_mut(), id.as_str());
         self.tell(clock.as_ref(), started, id.as_str(), &method, route, response.status());
@@ -76,35 +75,20 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
     }
 }
 
-impl<E: Endpoint<Output = Response>> Edge<E> {
-    async fn answer(&self, request: Request, method: &Method) -> (Response, Option<&Route>) {
-        // Where poem does not get to say which route it was, a path without parameters is its own pattern.
-        let uri = request.uri().clone();
-        let literal = || self.routes.get(uri.path());
-        if !self.limits.target_fits(&uri) {
+impl Edge {
+    async fn answer(&self, request: Request, route: Option<&Route>) -> Response {
+        if !self.limits.target_fits(request.uri()) {
             let failure = Failure::new(Code::TargetTooLong, "The path and query are longer than is taken here");
-            return (worded(failure, literal()), literal());
+            return worded(failure, route);
         }
-        if !is_text(uri.path()) {
-            return (Failure::not_found().into_response(), None);
-        }
-        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
-        match outcome {
-            Ok(Ok(response)) => {
-                let route = self.route(response.data::<PathPattern>());
-                (response, route)
-            }
-            Ok(Err(error)) => {
-                let route = self.route(error.data::<PathPattern>());
-                (refused(error, route, method), route)
-            }
+        let Some(route) = route else { return Failure::not_found().into_response() };
+        match AssertUnwindSafe(answer_on(route, request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_from_response() => error.into_response(),
+            Ok(Err(error)) => worded(failure::of_error(&error), Some(route)),
             // The panic hook has logged where; the caller learns nothing of it.
-            Err(_) => (worded(Failure::internal(), literal()), literal()),
+            Err(_) => worded(Failure::internal(), Some(route)),
         }
-    }
-
-    fn route(&self, pattern: Option<&PathPattern>) -> Option<&Route> {
-        self.routes.get(&pattern?.0)
     }
 
     fn tell(
@@ -127,27 +111,24 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     }
 }
 
-/// Whether a path says something in UTF-8; poem would match one that does not, and leave its parameters out.
-fn is_text(path: &str) -> bool {
-    !path.contains('%') || percent_decode_str(path).decode_utf8().is_ok()
-}
-
-/// What poem or an operation refused.
-fn refused(error: poem::Error, route: Option<&Route>, method: &Method) -> Response {
-    if error.is_from_response() {
-        return error.into_response();
+/// What a route answers to a request's method, those included that every route knows.
+async fn answer_on(route: &Route, mut request: Request) -> poem::Result<Response> {
+    if let Some(endpoint) = route.endpoint(request.method()) {
+        return endpoint.call(request).await;
     }
-    match route {
-        Some(route) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
-            let response = if *method == Method::OPTIONS {
-                StatusCode::NO_CONTENT.into_response()
-            } else {
-                worded(failure::of_error(&error), Some(route))
-            };
-            allowed(response, route)
-        }
-        _ => worded(failure::of_error(&error), route),
+    if *request.method() == Method::OPTIONS {
+        return Ok(allowed(StatusCode::NO_CONTENT.into_response(), route));
     }
+    if *request.method() == Method::HEAD
+        && let Some(endpoint) = route.endpoint(&Method::GET)
+    {
+        request.set_method(Method::GET);
+        let mut response = endpoint.call(request).await?;
+        response.set_body(());
+        return Ok(response);
+    }
+    let failure = Failure::new(Code::MethodNotAllowed, "This path does not know that method; see the Allow header");
+    Ok(allowed(worded(failure, Some(route)), route))
 }
 
 /// A failure in the envelope, or, on the pages for people, as a page.

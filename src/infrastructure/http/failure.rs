@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use jiff::SignedDuration;
 use poem::{
     IntoResponse, Response,
-    error::ParsePathError,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{ApiResponse, Object, registry};
@@ -239,15 +238,8 @@ impl ApiResponse for Failure {
 
 /// The envelope of what poem refused by itself.
 pub(super) fn of_error(error: &poem::Error) -> Failure {
-    // A path that is no UTF-8 once decoded names nothing.
-    if error.is::<ParsePathError>() {
-        return Failure::not_found();
-    }
     match error.status() {
         StatusCode::NOT_FOUND => Failure::not_found(),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Failure::new(Code::MethodNotAllowed, "This path does not know that method; see the Allow header")
-        }
         StatusCode::PAYLOAD_TOO_LARGE => Failure::new(Code::PayloadTooLarge, "The body is larger than is taken here"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Failure::new(Code::UnsupportedMediaType, "Send the body as Content-Type: application/json")

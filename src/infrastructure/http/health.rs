@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use poem::{
-    Endpoint, EndpointExt, IntoResponse, Response, Route, endpoint,
+    Endpoint, EndpointExt, IntoResponse, Response, endpoint,
     http::{HeaderValue, StatusCode, header},
 };
 use serde::Serialize;
@@ -25,15 +25,11 @@ struct Health {
 
 /// `/livez`: the program answers. `/readyz`: the database answers and the writer lives; a mail relay that is down does
 /// not count. `/metrics`: numbers.
-pub(super) fn add_to(routes: Route, store: Arc<dyn StoreHealth>, metrics: MetricsText) -> Route {
+pub(super) fn add_to(routes: Routes, store: Arc<dyn StoreHealth>, metrics: MetricsText) -> Routes {
     routes
-        .at("/livez", poem::get(endpoint::make_sync(|_| answer::json(StatusCode::OK, &Health { status: "alive" }))))
-        .at("/readyz", poem::get(readyz(store)))
-        .at("/metrics", poem::get(metrics_page(metrics)))
-}
-
-pub(super) fn routes(routes: Routes) -> Routes {
-    routes.with_plain("/livez").with_plain("/readyz").with_plain("/metrics")
+        .with_plain("/livez", endpoint::make_sync(|_| answer::json(StatusCode::OK, &Health { status: "alive" })))
+        .with_plain("/readyz", readyz(store))
+        .with_plain("/metrics", metrics_page(metrics))
 }
 
 fn readyz(store: Arc<dyn StoreHealth>) -> impl Endpoint<Output = Response> {

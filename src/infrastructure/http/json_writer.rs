@@ -5,9 +5,8 @@ use jiff::Timestamp;
 /// A string with what JSON wants escaped (RFC 8259, section 7).
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    // Without a way out in the middle, so that it goes over many bytes at once.
-    let is_plain = text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'));
-    if is_plain {
+    // Counted, since a search that stops at the first would go byte by byte.
+    if text.bytes().filter(|byte| needs_escape(*byte)).count() == 0 {
         out.extend_from_slice(text.as_bytes());
     } else {
         for byte in text.bytes() {
@@ -19,6 +18,10 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.push(b'"');
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    matches!(byte, 0..b' ' | b'"' | b'\\')
 }
 
 pub(super) fn text_or_null(out: &mut Vec<u8>, value: Option<&str>) {
@@ -100,7 +103,7 @@ fn civil(days: i64) -> (u32, u32, u32) {
     const TO_JANUARY: u32 = 306;
     let quarters = 4 * u32::try_from(days + DAYS_TO_1970).unwrap_or(0) + 3;
     let century = quarters / QUARTERS_OF_A_CENTURY;
-    let of_century = quarters % QUARTERS_OF_A_CENTURY | 3;
+    let of_century = (quarters % QUARTERS_OF_A_CENTURY) | 3;
     let years = YEARS * u64::from(of_century);
     let year = 100 * century + small(years >> 32);
     let of_year = small(years % (1 << 32) / YEARS / 4);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use poem::{Request, web::Data};
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Path};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use serde::Serialize;
 
 use super::{
     answer::Answer,
     failure::Failure,
     key::{Key, MailRead},
+    path_id::PathId,
     query::{Documented, Parameters, Whole},
     tags::Tag,
     wire::{Email, Id, Time},
@@ -183,10 +184,9 @@ impl MessagesApi {
         _key: Key<MailRead>,
         registry: Data<&Arc<Registry>>,
         /// The message's id.
-        id: Path<Id>,
+        id: PathId<MessageId>,
     ) -> Result<Words, Failure> {
-        let id = MessageId::parse(&id.0.0).ok_or_else(Failure::not_found)?;
-        let (message, mail) = registry.read_message(id).await.map_err(not_read)?.ok_or_else(Failure::not_found)?;
+        let (message, mail) = registry.read_message(id.0).await.map_err(not_read)?.ok_or_else(Failure::not_found)?;
         let (subject, text, html) =
             mail.map_or((None, None, None), |Mail { subject, text, html, .. }| (Some(subject), Some(text), Some(html)));
         Ok(Words::Message(Answer(WordsBody { message: message.into(), subject, text, html })))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use poem::{
-    Endpoint, EndpointExt, IntoResponse, Request, Response, Route, endpoint,
+    Endpoint, EndpointExt, IntoResponse, Request, Response, endpoint,
     http::{HeaderValue, Method, StatusCode, header},
 };
 
@@ -48,18 +48,11 @@ impl Page {
     }
 }
 
-pub(super) fn add_to(routes: Route) -> Route {
+pub(super) fn add_to(routes: Routes) -> Routes {
     routes
-        .at("/verify", poem::get(page_of(show)).post(page_of(press)))
-        .at("/assets/page.css", poem::get(endpoint::make_sync(|_| asset(STYLE, "text/css; charset=utf-8"))))
-        .at("/assets/icon.svg", poem::get(endpoint::make_sync(|_| asset(ICON, "image/svg+xml"))))
-}
-
-pub(super) fn routes(routes: Routes) -> Routes {
-    routes
-        .with_page("/verify", [Method::GET, Method::POST])
-        .with_plain("/assets/page.css")
-        .with_plain("/assets/icon.svg")
+        .with_page("/verify", [(Method::GET, page_of(show).boxed()), (Method::POST, page_of(press).boxed())])
+        .with_plain("/assets/page.css", endpoint::make_sync(|_| asset(STYLE, "text/css; charset=utf-8")))
+        .with_plain("/assets/icon.svg", endpoint::make_sync(|_| asset(ICON, "image/svg+xml")))
 }
 
 /// The page of a failure, with its status and headers.

@@ -1,15 +1,18 @@
-//! Which routes there are, by the pattern that poem matches: their template for people, their methods, their manners.
+//! The routes: where a path and a method lead, and what else is to be known of a path.
+//!
+//! There are a dozen, and [`Edge`](super::edge::Edge) has to know in any case which of them a request is for: its label,
+//! its methods, whether its failures are pages. So they are found once, here, and not by poem as well.
 
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use poem::http::Method;
+use percent_encoding::percent_decode_str;
+use poem::{Endpoint, EndpointExt, Response, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
 
 /// One route.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
     /// Such as `/api/customers/{id}`.
     pub(super) template: Arc<str>,
@@ -19,59 +22,96 @@ pub(super) struct Route {
     pub(super) is_cross_origin: bool,
     /// Whether its failures are pages.
     pub(super) is_page: bool,
+    endpoints: HashMap<Method, BoxEndpoint<'static>>,
 }
 
-/// The routes by poem's pattern, such as `/api/customers/:id`.
-#[derive(Debug, Default)]
-pub(super) struct Routes(HashMap<String, Route>);
+impl Route {
+    /// Where a method leads.
+    pub(super) fn endpoint(&self, method: &Method) -> Option<&BoxEndpoint<'static>> {
+        self.endpoints.get(method)
+    }
+
+    fn has_parameter(&self) -> bool {
+        self.template.contains('{')
+    }
+}
+
+/// All routes.
+#[derive(Default)]
+pub(super) struct Routes {
+    literal: HashMap<Arc<str>, Route>,
+    with_parameter: Vec<Route>,
+}
 
 impl Routes {
     /// The operations of an API; those in `cross_origin` may be called by pages of listed origins.
-    pub(super) fn with_api<A: OpenApi>(mut self, cross_origin: &[&str]) -> Self {
-        for path in A::meta().into_iter().flat_map(|api| api.paths) {
-            let methods = path.operations.iter().map(|operation| operation.method.clone());
-            let (pattern, template) = pattern_and_template(&path.path);
-            let is_cross_origin = cross_origin.contains(&template.as_str());
-            self = self.add(&pattern, &template, methods, is_cross_origin, false);
-        }
-        self
+    pub(super) fn with_api<A: OpenApi>(self, api: A, cross_origin: &[&str]) -> Self {
+        let paths = A::meta().into_iter().flat_map(|api| api.paths);
+        let templates: HashMap<String, String> = paths.map(|path| pattern_and_template(&path.path)).collect();
+        let mut endpoints = HashMap::new();
+        api.add_routes(&mut endpoints);
+        endpoints.into_iter().fold(self, |routes, (pattern, endpoints)| {
+            let template = templates.get(&pattern).unwrap_or(&pattern);
+            let mut route = route(template, endpoints);
+            route.is_cross_origin = cross_origin.contains(&template.as_str());
+            routes.add(route)
+        })
     }
 
     /// A route for people.
-    pub(super) fn with_page(self, path: &str, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.add(path, path, methods, false, true)
+    pub(super) fn with_page<E>(self, path: &str, endpoints: impl IntoIterator<Item = (Method, E)>) -> Self
+    where
+        E: Endpoint<Output = Response> + 'static,
+    {
+        let endpoints = endpoints.into_iter().map(|(method, endpoint)| (method, endpoint.boxed())).collect();
+        self.add(Route { is_page: true, ..route(path, endpoints) })
     }
 
     /// A route for machines that is no operation of the API.
-    pub(super) fn with_plain(self, path: &str) -> Self {
-        self.add(path, path, [Method::GET], false, false)
+    pub(super) fn with_plain(self, path: &str, endpoint: impl Endpoint<Output = Response> + 'static) -> Self {
+        self.add(route(path, HashMap::from([(Method::GET, endpoint.boxed())])))
     }
 
-    pub(super) fn get(&self, pattern: &str) -> Option<&Route> {
-        self.0.get(pattern)
-    }
-
-    fn add(
-        mut self,
-        pattern: &str,
-        template: &str,
-        methods: impl IntoIterator<Item = Method>,
-        is_cross_origin: bool,
-        is_page: bool,
-    ) -> Self {
-        // Several parts of the API may answer at one path.
-        let before = self.0.get(pattern).map_or("", |route| route.allow.as_str());
-        let mut names: BTreeSet<String> =
-            before.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        names.extend(methods.into_iter().map(|method| method.to_string()));
-        if names.contains("GET") {
-            names.insert("HEAD".to_owned());
+    fn add(mut self, route: Route) -> Self {
+        if route.has_parameter() {
+            self.with_parameter.push(route);
+        } else {
+            self.literal.insert(Arc::clone(&route.template), route);
         }
-        names.insert("OPTIONS".to_owned());
-        let allow = names.into_iter().collect::<Vec<_>>().join(", ");
-        self.0.insert(pattern.to_owned(), Route { template: template.into(), allow, is_cross_origin, is_page });
         self
     }
+
+    /// The route of a path.
+    pub(super) fn find(&self, path: &str) -> Option<&Route> {
+        self.literal.get(path).or_else(|| self.with_parameter.iter().find(|route| fits(&route.template, path)))
+    }
+}
+
+fn route(template: &str, endpoints: HashMap<Method, BoxEndpoint<'static>>) -> Route {
+    let mut methods: BTreeSet<&str> = endpoints.keys().map(Method::as_str).collect();
+    if methods.contains("GET") {
+        methods.insert("HEAD");
+    }
+    methods.insert("OPTIONS");
+    let allow = methods.into_iter().collect::<Vec<_>>().join(", ");
+    Route { template: template.into(), allow, is_cross_origin: false, is_page: false, endpoints }
+}
+
+/// Whether a path is of a template, with something in UTF-8 in the place of each parameter.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut expected, mut segments) = (template.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), segments.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(segment)) if expected == segment => {}
+            (Some(expected), Some(segment)) if expected.starts_with('{') && is_something(segment) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn is_something(segment: &str) -> bool {
+    !segment.is_empty() && percent_decode_str(segment).decode_utf8().is_ok()
 }
 
 /// poem-openapi numbers the parameters of a path for poem (`/api/customers/:param0`); people read `{id}`.
@@ -94,12 +134,22 @@ fn pattern_and_template(path: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::pattern_and_template;
+    use super::{fits, pattern_and_template};
 
     #[test]
     fn a_path_of_the_document_is_matched_by_its_numbered_parameters() {
         let both = ("/a/:param0/b/:param1".to_owned(), "/a/{id}/b/{other}".to_owned());
         assert_eq!(pattern_and_template("/a/:id/b/:other"), both);
         assert_eq!(pattern_and_template("/a/{id}/b/{other}"), both);
+    }
+
+    #[test]
+    fn a_path_fits_a_template_segment_by_segment() {
+        for path in ["/a/x/b", "/a/%20/b", "/a/{id}/b"] {
+            assert!(fits("/a/{id}/b", path), "{path}");
+        }
+        for path in ["/a//b", "/a/x", "/a/x/b/", "/a/x/c", "/a/x/y/b", "/A/x/b", "//a/x/b", "/a/%ff/b", "/a%2Fx/b"] {
+            assert!(!fits("/a/{id}/b", path), "{path}");
+        }
     }
 }

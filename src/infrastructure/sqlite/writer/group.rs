@@ -57,6 +57,7 @@ enum Ran {
     Spoiled,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the other way of running a command can fail")]
 fn run_trusted(transaction: &Transaction<'_>, command: &mut dyn Command) -> rusqlite::Result<Ran> {
     let before = transaction.total_changes();
     Ok(match run_caught(transaction, command) {
