@@ -67,12 +67,12 @@ impl Customer {
         }
     }
 
-    /// The strong validator `version.progress` of what is shown at a moment (RFC 9110, section 8.8.3). Expiry comes by
-    /// the clock alone, so progress goes in twos and expiry adds the one between.
+    /// Version and progress, which make the strong validator of what is shown at a moment (RFC 9110, section 8.8.3).
+    /// Expiry comes by the clock alone, so progress goes in twos and expiry adds the one between.
     #[must_use]
-    pub fn validator(&self, now: Timestamp) -> String {
+    pub fn validator(&self, now: Timestamp) -> (u64, u64) {
         let expired = self.proof.state_at(now) == ProofState::Expired;
-        format!("{}.{}", self.version, 2 * self.steps + u64::from(expired))
+        (self.version, 2 * self.steps + u64::from(expired))
     }
 }
 
@@ -95,9 +95,9 @@ mod tests {
         };
         let proof = ProofProgress::captured(second(0), SignedDuration::from_secs(10));
         let mut customer = Customer::register(CustomerId::new(Uuid::nil()), particulars, proof, second(0));
-        assert_eq!(customer.validator(second(9)), "1.0");
-        assert_eq!(customer.validator(second(10)), "1.1");
+        assert_eq!(customer.validator(second(9)), (1, 0));
+        assert_eq!(customer.validator(second(10)), (1, 1));
         customer.steps += 1;
-        assert_eq!(customer.validator(second(9)), "1.2");
+        assert_eq!(customer.validator(second(9)), (1, 2));
     }
 }

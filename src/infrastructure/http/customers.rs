@@ -242,7 +242,8 @@ fn location(id: CustomerId) -> String {
 }
 
 fn etag(customer: &Customer, now: Timestamp) -> String {
-    format!("\"{}\"", customer.validator(now))
+    let (version, progress) = customer.validator(now);
+    format!("\"{version}.{progress}\"")
 }
 
 /// Weak comparison with each of a list, or `*` (RFC 9110, section 13.1.2).

@@ -1,6 +1,5 @@
 //! The id in a path.
 
-use percent_encoding::percent_decode_str;
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -8,11 +7,8 @@ use poem_openapi::{
     types::Type,
 };
 
-use super::{failure::Failure, wire::Id};
+use super::{failure::Failure, routes, wire::Id};
 use crate::domain::ids::{CustomerId, MessageId};
-
-/// Which segment of a path it is: all are `/api/<what>/{id}`, whatever may follow.
-const PLACE: usize = 3;
 
 /// What an id is the id of.
 pub(super) trait Identifies: Sized + Send {
@@ -55,8 +51,7 @@ impl<'a, I: Identifies> ApiExtractor<'a> for PathId<I> {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<Id>) -> poem::Result<Self> {
-        let segment = request.uri().path().split('/').nth(PLACE).unwrap_or_default();
-        let id = percent_decode_str(segment).decode_utf8().ok().and_then(|text| I::parse(&text));
+        let id = routes::parameter(request.uri().path()).and_then(|text| I::parse(&text));
         Ok(Self(id.ok_or_else(Failure::not_found)?))
     }
 }

@@ -4,11 +4,12 @@
 //! its methods, whether its failures are pages. So they are found once, here, and not by poem as well.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 use poem::{Endpoint, EndpointExt, Response, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
 
@@ -99,19 +100,29 @@ fn route(template: &str, endpoints: HashMap<Method, BoxEndpoint<'static>>) -> Ro
 
 /// Whether a path is of a template, with something in UTF-8 in the place of each parameter.
 fn fits(template: &str, path: &str) -> bool {
-    let (mut expected, mut segments) = (template.split('/'), path.split('/'));
+    let (mut expected, mut segments) = (segments(template), segments(path));
     loop {
         match (expected.next(), segments.next()) {
             (None, None) => return true,
             (Some(expected), Some(segment)) if expected == segment => {}
-            (Some(expected), Some(segment)) if expected.starts_with('{') && is_something(segment) => {}
+            (Some([b'{', ..]), Some(segment)) if is_something(segment) => {}
             _ => return false,
         }
     }
 }
 
-fn is_something(segment: &str) -> bool {
-    !segment.is_empty() && percent_decode_str(segment).decode_utf8().is_ok()
+fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
+    path.as_bytes().split(|byte| *byte == b'/')
+}
+
+fn is_something(segment: &[u8]) -> bool {
+    // A path is ASCII; only what is encoded in it may be anything.
+    !segment.is_empty() && (!segment.contains(&b'%') || percent_decode(segment).decode_utf8().is_ok())
+}
+
+/// What stands in a path where its template has a parameter; in all of them that is the third segment.
+pub(super) fn parameter(path: &str) -> Option<Cow<'_, str>> {
+    percent_decode(segments(path).nth(3)?).decode_utf8().ok()
 }
 
 /// poem-openapi numbers the parameters of a path for poem (`/api/customers/:param0`); people read `{id}`.
@@ -134,13 +145,22 @@ fn pattern_and_template(path: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{fits, pattern_and_template};
+    use super::{fits, parameter, pattern_and_template};
 
     #[test]
     fn a_path_of_the_document_is_matched_by_its_numbered_parameters() {
         let both = ("/a/:param0/b/:param1".to_owned(), "/a/{id}/b/{other}".to_owned());
         assert_eq!(pattern_and_template("/a/:id/b/:other"), both);
         assert_eq!(pattern_and_template("/a/{id}/b/{other}"), both);
+    }
+
+    #[test]
+    fn the_parameter_of_a_path_is_its_third_segment() {
+        for (path, found) in
+            [("/api/x/1", Some("1")), ("/api/x/%C3%A9/y", Some("\u{e9}")), ("/api/x/%ff", None), ("/a", None)]
+        {
+            assert_eq!(parameter(path).as_deref(), found, "{path}");
+        }
     }
 
     #[test]
