@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     harness::Rollbook,
     smtp_peer::{At, Do, SmtpPeer},
+    statements,
 };
 
 /// A page of messages: their recipients, and where the next page begins.
@@ -195,4 +196,19 @@ async fn a_cursor_that_is_none_of_ours_is_refused() {
         assert_eq!(answer.status, 422, "{cursor}");
         assert_eq!(answer.fields(), ["cursor"]);
     }
+}
+
+#[tokio::test]
+async fn messages_are_counted_right_whatever_becomes_of_them() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("resend_cooldown", "0s")]).await;
+    statements::do_everything(&rollbook, &peer).await;
+    let db = rollbook.database();
+    let states = |sql: &str| -> Vec<(String, i64)> {
+        let mut states = db.prepare(sql).unwrap();
+        states.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
+    let counted = states("SELECT state, messages FROM outbox_counts WHERE messages <> 0 ORDER BY state");
+    assert_eq!(counted, states("SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state"));
+    assert!(counted.len() >= 3, "{counted:?}");
 }

@@ -151,3 +151,22 @@ async fn a_customer_whose_id_was_long_on_its_way_to_the_writer_is_found_too() {
     rollbook.registry.customers.register(&customer, &request, &event).await.unwrap();
     assert_eq!(rollbook.names("q=comer").await, ["Late Comer"]);
 }
+
+#[tokio::test]
+async fn parts_of_the_index_are_merged_when_nobody_waits() {
+    const PARTS: i64 = 12;
+    let rollbook = Rollbook::start().await;
+    for n in 0..PARTS {
+        rollbook.on_the_roll(&[(&format!("Ada {n}"), &format!("a{n}@example.org"))]).await;
+        rollbook.until_indexed().await;
+    }
+    let parts = "SELECT count(DISTINCT segid) FROM customers_search_idx";
+    let db = rollbook.database();
+    let merged = async {
+        while db.query_row(parts, [], |row| row.get::<_, i64>(0)).unwrap() > PARTS / 2 {
+            yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), merged).await.expect("an idle writer merges");
+    assert_eq!(rollbook.names("q=ada&limit=1").await, ["Ada 11"]);
+}

@@ -87,7 +87,7 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
 }
 
 /// Every operation, and every way that a delivery may end.
-async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
+pub async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
     peer.on(At::Rcpt, Do::Reply("451 4.7.1 greylisted")).times(1);
     peer.on(At::Banner, Do::Reply("421 4.3.2 out of order")).times(1);
     peer.on(At::Rcpt, Do::Reply("550 5.1.1 no such user")).times(1);

@@ -131,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn the_sqlite_inside_is_compiled_as_asked() {
+        let memory = Connection::open_in_memory().unwrap();
+        let mut options = memory.prepare("PRAGMA compile_options").unwrap();
+        let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        for with in ["DEFAULT_MEMSTATUS=0", "OMIT_SHARED_CACHE", "OMIT_LOAD_EXTENSION", "ENABLE_FTS5"] {
+            assert!(options.iter().any(|option| option == with), "{with}: {options:?}");
+        }
+        for without in ["ENABLE_MEMORY_MANAGEMENT", "ENABLE_API_ARMOR", "ENABLE_LOAD_EXTENSION", "ENABLE_FTS3"] {
+            assert!(!options.iter().any(|option| option == without), "{without}: {options:?}");
+        }
+    }
+
+    #[test]
     fn a_setting_that_does_not_take_is_noticed() {
         let memory = Connection::open_in_memory().unwrap();
         assert!(matches!(set(&memory, "journal_mode", "wal"), Err(OpenError::Setting { setting: "journal_mode", .. })));

@@ -1,7 +1,14 @@
 //! Many registrations at once, and clients that do not stay to hear the answer.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
+use rollbook::{
+    application::register_customer::RegisterCustomer,
+    domain::{
+        customer::Particulars, customer_name::CustomerName, email_address::EmailAddress, history::Actor,
+        metadata::Metadata,
+    },
+};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -39,6 +46,32 @@ async fn registrations_that_wait_together_are_committed_together() {
     assert_eq!(after.1 - before.1, MANY);
     assert!(after.0 - before.0 < MANY / 2, "{} commits", after.0 - before.0);
     assert_eq!(rollbook.count("customers"), answers.len());
+}
+
+#[tokio::test]
+async fn the_log_of_writes_stays_small_however_many_are_registered() {
+    const MANY: u32 = 6400;
+    const AT_ONCE: usize = 64;
+    /// Twice the 1,000 pages of 4 KiB that SQLite lets it grow to before it carries them over, in bytes.
+    const MOST: u64 = 2 * 1000 * 4096;
+    let rollbook = Rollbook::start().await;
+    let log = rollbook.folder().join("data/rollbook.db-wal");
+    let mut longest = 0;
+    let everybody: Vec<u32> = (0..MANY).collect();
+    for some in everybody.chunks(AT_ONCE) {
+        let registered = some.iter().map(|n| {
+            let name = CustomerName::parse("Ada").unwrap();
+            let email = EmailAddress::parse(&format!("a{n}@example.org")).unwrap();
+            let metadata = Metadata::default();
+            let particulars = Particulars { name, email, external_id: None, locale: None, metadata };
+            rollbook.registry.register_customer(RegisterCustomer { particulars, actor: Actor::Rollbook })
+        });
+        let registered = futures_util::future::join_all(registered).await;
+        assert!(registered.iter().all(Result::is_ok));
+        longest = longest.max(fs::metadata(&log).unwrap().len());
+    }
+    assert!(longest > MOST / 4, "too few to say: {longest}");
+    assert!(longest < MOST, "{longest}");
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! What the writer promises to whoever waits.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, atomic::AtomicUsize};
 
 use super::*;
-use crate::infrastructure::sqlite::{StoreSettings, connection, migrations};
+use crate::{
+    domain::message::MessageState,
+    infrastructure::sqlite::{StoreSettings, connection, migrations},
+};
 
 type Commits = Arc<Mutex<Vec<Commit>>>;
 
@@ -72,6 +75,70 @@ async fn what_waits_is_committed_together_and_failures_are_undone_alone() {
     assert!(matches!(panicked, Err(StoreError::Broken(_))));
     assert_eq!(stored(&writer).await, 2);
     assert_eq!(commits.lock().unwrap()[0], Commit { commands: 2, queued_mail: false });
+}
+
+/// A command that inserts a row and says that it brought a message, and how often it has run.
+fn counted(n: i64) -> (impl Fn(&Transaction<'_>) -> Result<usize, StoreError> + Send + 'static, Arc<AtomicUsize>) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let command = move |tx: &Transaction<'_>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        tx.added_message(MessageState::Sent);
+        Ok(tx.execute("INSERT INTO t VALUES (?1)", [n])?)
+    };
+    (command, runs)
+}
+
+async fn sent_messages(writer: &Writer) -> i64 {
+    let count = "SELECT messages FROM outbox_counts WHERE state = 'sent'";
+    writer.write(move |tx| Ok::<_, StoreError>(tx.query_row(count, [], |row| row.get(0))?)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_refusal_costs_the_others_nothing() {
+    let (writer, _, _folder) = writer(64);
+    let (release, held) = hold(&writer);
+    let (good, runs) = counted(1);
+    let all = async {
+        tokio::join!(
+            writer.write(good),
+            writer.write(|tx| -> Result<(), StoreError> {
+                tx.added_message(MessageState::Sent);
+                Err(StoreError::Broken("refused before anything was changed".into()))
+            }),
+            async { release.send(()).unwrap() },
+        )
+    };
+    let (kept, refused, ()) = all.await;
+    held.await.unwrap();
+    assert!(kept.is_ok() && refused.is_err());
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    assert_eq!((stored(&writer).await, sent_messages(&writer).await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_command_that_fails_half_way_makes_its_group_run_again_and_nothing_counts_twice() {
+    let (writer, commits, _folder) = writer(64);
+    let (release, held) = hold(&writer);
+    let (good, runs) = counted(1);
+    let all = async {
+        tokio::join!(
+            writer.write(good),
+            writer.write(|tx| -> Result<(), StoreError> {
+                tx.added_message(MessageState::Sent);
+                tx.execute("INSERT INTO t VALUES (2)", [])?;
+                Err(StoreError::Broken("refused half way".into()))
+            }),
+            async { release.send(()).unwrap() },
+        )
+    };
+    let (kept, refused, ()) = all.await;
+    held.await.unwrap();
+    assert!(kept.is_ok());
+    assert!(refused.unwrap_err().to_string().contains("not expected"));
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(commits.lock().unwrap().last(), Some(&Commit { commands: 1, queued_mail: false }));
+    assert_eq!((stored(&writer).await, sent_messages(&writer).await), (1, 1));
 }
 
 #[tokio::test]
