@@ -1,7 +1,7 @@
 -- The roll, the proofs of its addresses, the mail that asks for them, what happened, and who may call.
 -- Times are microseconds since 1970 (UTC). A UUIDv7 is kept in two halves: its first 64 bits never repeat and rise with
 -- time, so they are the key and newest first is the key descending; id_tail is the random rest. Words are checked one by
--- one: SQLite would put a list (IN) into a table of its own at every write.
+-- one: SQLite would put a list (IN) of three or more into a table of its own at every write.
 
 CREATE TABLE customers (
     id                    INTEGER NOT NULL,

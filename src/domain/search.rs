@@ -17,6 +17,9 @@ pub enum SearchError {
     /// More than a search needs.
     #[error("must have at most {} characters", Search::MOST_CHARACTERS)]
     TooLong,
+    /// A character that no name and no address has, and that no index takes.
+    #[error("must not contain the character U+0000")]
+    Nul,
 }
 
 /// A term at least so long, in characters, is found anywhere in a word.
@@ -33,6 +36,9 @@ impl Search {
     pub fn parse(text: &str) -> Result<Self, SearchError> {
         if text.len() > 4 * Self::MOST_CHARACTERS || text.chars().count() > Self::MOST_CHARACTERS {
             return Err(SearchError::TooLong);
+        }
+        if text.contains('\0') {
+            return Err(SearchError::Nul);
         }
         let mut terms: Vec<String> = folded(text.to_owned()).split_whitespace().map(str::to_owned).collect();
         terms.sort_unstable();
@@ -105,6 +111,7 @@ mod tests {
     #[test]
     fn a_search_is_neither_empty_nor_endless() {
         assert_eq!(Search::parse("  "), Err(SearchError::Empty));
+        assert_eq!(Search::parse("a\0b"), Err(SearchError::Nul));
         assert_eq!(Search::parse(&"x".repeat(101)), Err(SearchError::TooLong));
         assert!(Search::parse(&"\u{e9}".repeat(100)).is_ok());
     }

@@ -37,10 +37,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// How many random bytes are asked for at once.
+/// How many random bytes are asked for at once, for what needs few.
 const DRAUGHT: usize = 512;
 
-/// The operating system's randomness, drawn in draughts: a customer takes three small sips of it.
+/// Whoever needs more than this makes a secret, which is asked for alone: nothing of it lies about beforehand.
+const LARGEST_SIP: usize = 16;
+
+/// The operating system's randomness. Small numbers are drawn in draughts: the ids of a customer take three sips.
 #[derive(Default)]
 pub struct SystemEntropy {
     draught: Mutex<Vec<u8>>,
@@ -50,7 +53,7 @@ impl Entropy for SystemEntropy {
     /// # Panics
     /// Where the operating system has no randomness to give: nothing secret could be made then.
     fn fill(&self, buffer: &mut [u8]) {
-        if buffer.len() > DRAUGHT {
+        if buffer.len() > LARGEST_SIP {
             return draw(buffer);
         }
         // A panic on the way leaves what is left as random as before.
@@ -58,6 +61,7 @@ impl Entropy for SystemEntropy {
         if draught.len() < buffer.len() {
             let mut fresh = vec![0; DRAUGHT];
             draw(&mut fresh);
+            draught.fill(0);
             *draught = fresh;
         }
         // Taken off, so that nobody gets them again, and wiped, so that nobody finds them.
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_randomness_is_given_twice_or_left_behind() {
+    fn no_randomness_is_given_twice() {
         let entropy = SystemEntropy::default();
         let mut seen = HashSet::new();
         for _ in 0..1000 {

@@ -25,7 +25,10 @@ async fn it_is_alive_but_not_ready_while_it_cannot_write() {
     assert!(readyz.header("retry-after").is_some());
     assert_eq!(rollbook.without_key("/livez").await.status, 200);
     other.execute_batch("ROLLBACK").unwrap();
+    let log = || std::fs::metadata(rollbook.folder().join("data/rollbook.db-wal")).unwrap().len();
+    let before = log();
     assert_eq!(rollbook.without_key("/readyz").await.status, 200);
+    assert!(log() > before, "it says so because it has written");
 }
 
 #[tokio::test]

@@ -127,3 +127,46 @@ async fn what_cannot_be_asked_is_refused_by_name_all_at_once() {
     let all = ["limit", "cursor", "q", "email", "verified", "created_after", "sort", "metadata[", "page"];
     assert_eq!(fields, all.map(str::to_owned).into());
 }
+
+#[tokio::test]
+async fn a_customer_that_has_but_one_of_what_may_be_left_out_is_listed_and_searched_with_it() {
+    let peer = SmtpPeer::start().await;
+    peer.on(At::Rcpt, Do::Reply("550 5.1.1 nobody")).times(1);
+    peer.on(At::Rcpt, Do::Reply("451 4.7.1 later")).times(1);
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    let name = "Ad\u{e9}le \"Q\" \\ \u{1f600}";
+    let metadata = json!({ "a\"b": "c\\d\n\u{1}" });
+    for own in [json!({}), json!({}), json!({ "external_id": "x" }), json!({ "locale": "de" }), json!({})] {
+        let email = format!("a{}@example.org", rollbook.all_pages("").await.len());
+        let mut body = json!({ "name": name, "email": email, "metadata": metadata });
+        body.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        assert_eq!(rollbook.post("/api/customers", &body).await.status, 201);
+        rollbook.deliver().await;
+    }
+    let token = peer.mails_so_far().last().unwrap().token();
+    assert_eq!(rollbook.press(&token).await.status, 200);
+    for query in ["", "q=example", "metadata%5Ba%22b%5D=c%5Cd%0A%01"] {
+        let page = rollbook.get(&format!("/api/customers?{query}")).await.json();
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(items.len(), 5, "{query}");
+        for item in items {
+            assert_eq!(*item, rollbook.customer(&item["id"]).await);
+            assert_eq!((&item["name"], &item["metadata"]), (&json!(name), &metadata));
+        }
+        assert!(items[0]["verified_at"].is_string(), "{items:?}");
+        assert_eq!((&items[1]["locale"], &items[2]["external_id"]), (&json!("de"), &json!("x")));
+        assert!(items[3]["verification"]["next_attempt_at"].is_string(), "{items:?}");
+        assert_eq!(items[4]["verification"]["state"], "failed");
+        assert!(items[4]["verification"]["last_error"].is_string(), "{items:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_notes_can_be_asked_for_than_a_customer_can_have() {
+    let rollbook = Rollbook::start().await;
+    let asked = |notes: u32| (0..notes).map(|n| format!("metadata%5Bk{n}%5D=v")).collect::<Vec<_>>().join("&");
+    assert_eq!(rollbook.get(&format!("/api/customers?{}", asked(50))).await.status, 200);
+    let refused = rollbook.get(&format!("/api/customers?{}", asked(51))).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.json()["details"][0]["field"], "metadata");
+}

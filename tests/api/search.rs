@@ -153,6 +153,15 @@ async fn a_customer_whose_id_was_long_on_its_way_to_the_writer_is_found_too() {
 }
 
 #[tokio::test]
+async fn a_search_for_what_no_text_can_hold_is_refused() {
+    let rollbook = Rollbook::start().await;
+    for q in ["%00", "ada%00", "ada%20%00"] {
+        let refused = rollbook.get(&format!("/api/customers?q={q}")).await;
+        assert_eq!((refused.status, refused.json()["details"][0]["field"].as_str()), (422, Some("q")), "{q}");
+    }
+}
+
+#[tokio::test]
 async fn parts_of_the_index_are_merged_when_nobody_waits() {
     const PARTS: i64 = 12;
     let rollbook = Rollbook::start().await;

@@ -9,7 +9,7 @@ use crate::{
         Registry,
         ports::{CustomerOrder, CustomerQuery},
     },
-    domain::{email_address::EmailAddress, search::Search},
+    domain::{email_address::EmailAddress, metadata::Metadata, search::Search},
 };
 
 const MOST_ON_A_PAGE: u32 = 200;
@@ -56,7 +56,7 @@ fn query_of(request: &Request, registry: &Registry) -> Result<CustomerQuery, Fai
         "created_at" => Ok(CustomerOrder::OldestFirst),
         _ => Err("must be -created_at or created_at"),
     });
-    let metadata = parameters.bracketed("metadata");
+    let metadata = parameters.bracketed("metadata", Metadata::MOST_KEYS);
     parameters.done()?;
     Ok(CustomerQuery {
         after,

@@ -1,7 +1,7 @@
 //! Customers as JSON, one or a page of them, written straight from where they were read.
 //!
-//! A customer is what most answers consist of, so it does not go the way of the other answers, by a struct and serde; a
-//! test holds its words to those of the document.
+//! A customer is what most answers consist of, so it does not go the way of the other answers, by a struct and serde; the
+//! tests hold every answer against the document.
 
 use jiff::Timestamp;
 

@@ -65,10 +65,13 @@ impl Parameters {
         self.parse(name, |text| text.parse().map_err(|_| "must be a moment such as 2026-01-31T12:00:00Z"))
     }
 
-    /// Parameters of the form `name[key]=value`, by their keys.
-    pub(super) fn bracketed(&mut self, name: &str) -> Vec<(String, String)> {
+    /// Parameters of the form `name[key]=value`, by their keys, of which there may be so many.
+    pub(super) fn bracketed(&mut self, name: &str, most: usize) -> Vec<(String, String)> {
         let key_of = |full: &str| Some(full.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
         let found: Vec<_> = self.values.keys().filter_map(|full| Some((full.clone(), key_of(full)?))).collect();
+        if found.len() > most {
+            self.refuse(name, format!("may be given for at most {most} keys"));
+        }
         found.into_iter().filter_map(|(full, key)| Some((key, self.values.remove(&full)?))).collect()
     }
 

@@ -116,7 +116,7 @@ fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
 }
 
 fn is_something(segment: &[u8]) -> bool {
-    // A path is ASCII; only what is encoded in it may be anything.
+    // What is not encoded is UTF-8 already.
     !segment.is_empty() && (!segment.contains(&b'%') || percent_decode(segment).decode_utf8().is_ok())
 }
 

@@ -187,7 +187,16 @@ pub(super) fn cancel_waiting(tx: &Transaction<'_>, customer: i64) -> rusqlite::R
 
 /// Claims one message after the other, so that they come in the order in which they were due.
 fn claim(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Vec<Leased>, StoreError> {
-    iter::from_fn(|| claim_next(tx, terms).transpose()).take(terms.most).collect()
+    let mut claimed = Vec::new();
+    for next in iter::from_fn(|| claim_next(tx, terms).transpose()).take(terms.most) {
+        match next {
+            Ok(leased) => claimed.push(leased),
+            // One that cannot be read must not hold up those that were due before it.
+            Err(_) if !claimed.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(claimed)
 }
 
 fn claim_next(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Leased>, StoreError> {
@@ -201,7 +210,7 @@ fn claim_next(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Leased>,
 fn give_back(tx: &Transaction<'_>, unsent: &[Leased]) -> Result<(), StoreError> {
     for leased in unsent {
         let (key, until) = claim_key(leased);
-        // One that was claimed again when its lease had ended has been due since it was queued, for all that is known.
+        // Of one that was claimed again after its lease, the first claim has overwritten when it was due.
         let due_at = leased.message.next_attempt_at.unwrap_or(leased.message.created_at);
         tx.prepare_cached(GIVE_BACK)?.execute((key, until, micros(due_at)))?;
     }

@@ -13,7 +13,8 @@ use crate::application::ports::StoreError;
 /// How long a read waits for a free connection where all are taken.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The page caches of all readers together, in KiB: where there are few, each may keep more.
+/// The page caches of all readers together, in KiB, as far as [`LEAST_CACHE_KIB`] allows: where there are few, each may
+/// keep more.
 const CACHES_KIB: u32 = 32 << 10;
 
 /// The least page cache of one reader, in KiB: room for the inner pages of the indexes of millions of customers.

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{OnCommit, OpenError, errors};
@@ -222,7 +222,10 @@ fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Cho
 
 /// One error for everybody in the group.
 fn breakdown(error: &Arc<rusqlite::Error>) -> StoreError {
-    errors::of_code(error.sqlite_error_code(), Box::new(Arc::clone(error)))
+    // What has no code of its own is a transaction that was lost or left open: the cause was the disk's.
+    let code =
+        error.sqlite_error_code().filter(|code| *code != ErrorCode::Unknown).unwrap_or(ErrorCode::SystemIoFailure);
+    errors::of_code(Some(code), Box::new(Arc::clone(error)))
 }
 
 #[cfg(test)]

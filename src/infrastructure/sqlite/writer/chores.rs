@@ -18,7 +18,7 @@ pub(super) struct Chores {
 
 impl Chores {
     pub(super) fn begin(db: &Connection) -> Self {
-        Self { unindexed: search_index::has_tail(db).map_or(0, usize::from), unmerged: 1 }
+        Self { unindexed: search_index::has_tail(db).map_or(0, usize::from), unmerged: 0 }
     }
 
     /// So many more customers wait to be indexed.
@@ -37,7 +37,8 @@ impl Chores {
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self, db: &Connection) {
-        let merges = self.unindexed == 0 || self.unmerged >= MERGED_AFTER;
+        // While somebody waits the index is only filled: it holds a million customers before its parts are too many.
+        let merges = self.unindexed == 0 || (self.unmerged >= MERGED_AFTER && !self.are_pressing());
         let done = if merges { self.merge(db) } else { self.fill(db) };
         if let Err(error) = done {
             tracing::warn!(%error, "the search index could not be kept up");

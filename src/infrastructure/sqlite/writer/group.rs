@@ -21,6 +21,8 @@ pub(super) fn commit_together(
         None => run_all(db, group, run_alone)?.ok_or_else(lost)?,
     };
     let effects = transaction.commit()?;
+    // What was undone has been counted as a change all the same.
+    let effects = effects.filter(|_| kept > 0);
     Ok(effects.map(|effects| (Commit { commands: kept, queued_mail: effects.queued_mail }, effects.registered)))
 }
 

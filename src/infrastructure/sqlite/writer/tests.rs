@@ -218,3 +218,16 @@ async fn nothing_is_acknowledged_when_the_commit_fails() {
     assert_eq!(stored(&writer).await, 0);
     assert!(insert(&writer, 1).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_command_that_is_undone_is_no_commit_and_proves_nothing() {
+    let (writer, commits, _folder) = writer(8);
+    writer.in_trouble.store(true, Ordering::Relaxed);
+    let undone = writer.write(|tx| {
+        tx.execute("INSERT INTO t VALUES (1)", [])?;
+        Err::<(), _>(StoreError::Broken("refused half way".into()))
+    });
+    assert!(undone.await.is_err());
+    assert!(writer.is_in_trouble() && commits.lock().unwrap().is_empty());
+    assert_eq!(stored(&writer).await, 0);
+}

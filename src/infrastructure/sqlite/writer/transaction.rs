@@ -57,7 +57,7 @@ impl<'db> Transaction<'db> {
     /// One more message is there, in that state.
     pub(in crate::infrastructure::sqlite) fn added_message(&self, state: MessageState) {
         self.affect(|effects| {
-            for (count, _) in effects.messages.iter_mut().zip(MessageState::ALL).filter(|(_, of)| *of == state) {
+            if let Some((count, _)) = effects.messages.iter_mut().zip(MessageState::ALL).find(|(_, of)| *of == state) {
                 *count += 1;
             }
         });
