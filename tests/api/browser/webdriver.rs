@@ -73,9 +73,16 @@ impl Browser {
         self.look(&format!("element/{}/text", element.0)).await.as_str().unwrap().to_owned()
     }
 
-    /// The text of the first thing that the selector finds.
+    /// The text of the first thing that the selector finds. What was found on a page that gives way to the next one at
+    /// this moment is looked for again.
     pub(super) async fn text_of(&self, selector: &str) -> String {
-        self.text(&self.find(selector).await).await
+        loop {
+            let path = format!("/session/{}/element/{}/text", self.session, self.find(selector).await.0);
+            let text = answer_of(&self.client, self.port, Method::GET, &path, &Value::Null).await;
+            if text["error"] != "stale element reference" {
+                return good(&path, text).as_str().unwrap().to_owned();
+            }
+        }
     }
 
     /// Clicks; a page that this leads to is there afterwards.
@@ -121,14 +128,21 @@ impl Drop for Browser {
 }
 
 async fn ask(client: &Client, port: u16, method: Method, path: &str, body: &Value) -> Value {
+    good(path, answer_of(client, port, method, path, body).await)
+}
+
+fn good(path: &str, value: Value) -> Value {
+    assert!(value.get("error").is_none(), "{path}: {value:#}");
+    value
+}
+
+async fn answer_of(client: &Client, port: u16, method: Method, path: &str, body: &Value) -> Value {
     let mut request = client.request(method, format!("http://127.0.0.1:{port}{path}"));
     if !body.is_null() {
         request = request.json(body);
     }
     let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
-    let value = answer["value"].take();
-    assert!(value.get("error").is_none(), "{path}: {value:#}");
-    value
+    answer["value"].take()
 }
 
 fn capabilities(profile: &Path, more: &[&str]) -> Value {
