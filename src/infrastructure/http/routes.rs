@@ -60,12 +60,8 @@ impl Routes {
     }
 
     /// A route for people.
-    pub(super) fn with_page<E>(self, path: &str, endpoints: impl IntoIterator<Item = (Method, E)>) -> Self
-    where
-        E: Endpoint<Output = Response> + 'static,
-    {
-        let endpoints = endpoints.into_iter().map(|(method, endpoint)| (method, endpoint.boxed())).collect();
-        self.add(Route { is_page: true, ..route(path, endpoints) })
+    pub(super) fn with_page<const N: usize>(self, path: &str, endpoints: [(Method, BoxEndpoint<'static>); N]) -> Self {
+        self.add(Route { is_page: true, ..route(path, endpoints.into()) })
     }
 
     /// A route for machines that is no operation of the API.

@@ -85,11 +85,6 @@ impl Writer {
         self.enqueue(place, command).await
     }
 
-    /// Whether the last transaction failed, so that only another one can tell whether the next will.
-    pub(super) fn is_in_trouble(&self) -> bool {
-        self.in_trouble.load(Ordering::Relaxed)
-    }
-
     /// The same for what must not be shed, such as the outcome of a mail: it waits for a place.
     pub(super) async fn write_patiently<T, E, F>(&self, command: F) -> Result<T, E>
     where
@@ -99,6 +94,11 @@ impl Writer {
     {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| stopped())?;
         self.enqueue(place, command).await
+    }
+
+    /// Whether the last transaction failed, so that only another one can tell whether the next will.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        self.in_trouble.load(Ordering::Relaxed)
     }
 
     async fn enqueue<T, E, F>(&self, place: OwnedSemaphorePermit, command: F) -> Result<T, E>
