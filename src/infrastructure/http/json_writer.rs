@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 /// A string with what JSON wants escaped (RFC 8259, section 7).
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    // Counted, since a search that stops at the first would go byte by byte.
-    if text.bytes().filter(|byte| needs_escape(*byte)).count() == 0 {
+    if is_plain(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
     } else {
         for byte in text.bytes() {
@@ -20,8 +20,27 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-const fn needs_escape(byte: u8) -> bool {
-    matches!(byte, 0..b' ' | b'"' | b'\\')
+/// Whether nothing wants escaping: eight bytes at a time, the last eight as well where they are no eight of their own.
+fn is_plain(text: &[u8]) -> bool {
+    match text.last_chunk() {
+        Some(&last) => text.as_chunks().0.iter().all(|&eight| are_plain(eight)) && are_plain(last),
+        None => !text.iter().any(|byte| matches!(byte, 0..b' ' | b'"' | b'\\')),
+    }
+}
+
+/// The same of eight bytes. A byte below another is found by the borrow into its highest bit, and an equal one as one
+/// below 1 after XOR; what has its highest bit set already is neither (Bit Twiddling Hacks, "Determine if a word has a byte
+/// less than n").
+const fn are_plain(eight: [u8; 8]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = EACH << 7;
+    const fn below(word: u64, least: u8) -> u64 {
+        word.wrapping_sub(EACH * least as u64) & !word
+    }
+    let word = u64::from_ne_bytes(eight);
+    let quote = below(word ^ (EACH * b'"' as u64), 1);
+    let backslash = below(word ^ (EACH * b'\\' as u64), 1);
+    (below(word, b' ') | quote | backslash) & HIGHEST == 0
 }
 
 pub(super) fn text_or_null(out: &mut Vec<u8>, value: Option<&str>) {
@@ -58,13 +77,14 @@ pub(super) fn time_or_null(out: &mut Vec<u8>, value: Option<Timestamp>) {
 }
 
 pub(super) fn time(out: &mut Vec<u8>, time: Timestamp) {
+    out.reserve(29);
     out.push(b'"');
     out.extend_from_slice(&rfc3339(time));
     out.push(b'"');
 }
 
 /// RFC 3339 in UTC, to the microsecond, of a year from 0 to 9999. The calendar is reckoned by hand, in a tenth of the
-/// time: five of these stand in every customer.
+/// time: four of these stand in most customers.
 #[rustfmt::skip]
 pub(super) fn rfc3339(time: Timestamp) -> [u8; 27] {
     const MICROS_OF_A_DAY: i64 = 86_400_000_000;
@@ -72,13 +92,13 @@ pub(super) fn rfc3339(time: Timestamp) -> [u8; 27] {
     let (year, month, day) = civil(micros.div_euclid(MICROS_OF_A_DAY));
     let of_day = micros.rem_euclid(MICROS_OF_A_DAY).cast_unsigned();
     let (seconds, micros) = (small(of_day / 1_000_000), small(of_day % 1_000_000));
-    let (century, year, month, day) = (pair(year / 100), pair(year % 100), pair(month), pair(day));
-    let (hour, minute, second) = (pair(seconds / 3600), pair(seconds / 60 % 60), pair(seconds % 60));
-    let (above, between, below) = (pair(micros / 10_000), pair(micros / 100 % 100), pair(micros % 100));
+    let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
+    let [y1, y2, y3, y4, m1, m2, d1, d2] = eight_digits(year * 10_000 + month * 100 + day);
+    let [h1, h2, n1, n2, s1, s2, f1, f2] = eight_digits(clock * 100 + micros / 10_000);
+    let [.., f3, f4, f5, f6] = eight_digits(micros % 10_000);
     [
-        century[0], century[1], year[0], year[1], b'-', month[0], month[1], b'-', day[0], day[1], b'T', //
-        hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1], b'.', //
-        above[0], above[1], between[0], between[1], below[0], below[1], b'Z',
+        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', //
+        f1, f2, f3, f4, f5, f6, b'Z',
     ]
 }
 
@@ -86,10 +106,16 @@ fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// A number below 100 in two digits.
-const fn pair(number: u32) -> [u8; 2] {
-    let [number, ..] = number.to_le_bytes();
-    [b'0' + number / 10 % 10, b'0' + number % 10]
+/// A number below 100,000,000 in eight digits, reckoned side by side in one word: halves of four digits, then of two, then
+/// single ones. The divisions by 100 and 10 are multiplications, exact for what they are given.
+const fn eight_digits(number: u32) -> [u8; 8] {
+    let number = number as u64;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | ((twos - 10 * tens) << 8);
+    (digits | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are reckoned from March, so that
@@ -140,6 +166,18 @@ mod tests {
         for value in ["", "Ada", "a\"b\\c", "\u{1}\n\u{1f}", "\u{e9}\u{1f600}\u{2028}"] {
             let json = written(|out| text(out, value));
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), value, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_wants_escaping_is_seen_wherever_it_stands() {
+        for character in (0..=0xff).map(char::from) {
+            for (before, after) in (0..20).flat_map(|length| (0..=length).map(move |before| (before, length - before)))
+            {
+                let value = format!("{}{character}{}", "x".repeat(before), "\u{7f}".repeat(after));
+                let json = written(|out| text(out, &value));
+                assert_eq!(serde_json::from_str::<String>(&json).unwrap(), value, "{json}");
+            }
         }
     }
 
