@@ -23,7 +23,7 @@ mod questions;
 
 pub use self::{
     people::People,
-    questions::{first_page, page_behind, search, words_of_one},
+    questions::{first_page, names, page_behind, search, words_of_one},
 };
 
 /// What was measured, or why it could not be.

@@ -3,11 +3,11 @@
 pub mod api_key;
 pub mod customer;
 pub mod customer_name;
-pub mod customer_page;
 pub mod email_address;
 pub mod external_id;
 pub mod history;
 pub mod ids;
+pub mod listed;
 pub mod locale;
 pub mod mail;
 pub mod message;

@@ -12,7 +12,7 @@ use super::{
     stopwatch::{Stopwatch, median, micros},
     table::Figure,
 };
-use crate::roll::{self, Outcome, People, first_page, page_behind, search, words_of_one};
+use crate::roll::{self, Outcome, People, first_page, names, page_behind, search, words_of_one};
 
 const STARTS: usize = 5;
 const MOST_READS: usize = 2_000;
@@ -68,7 +68,7 @@ async fn reads(watch: &Stopwatch, registry: &Registry, people: &People) -> Outco
     let find = async || registry.find_customer(people.somebody()?).await.map(drop).map_err(Into::into);
     let mut figures = vec![Figure::of("find by id, µs", micros(watch.median(MOST_READS, find).await?))];
     for (what, question) in QUESTIONS {
-        let list = async || registry.list_customers(question(people)?).await.map(drop).map_err(Into::into);
+        let list = async || registry.list_customers(question(people)?, names()).await.map(drop).map_err(Into::into);
         figures.push(Figure::of(what, micros(watch.median(MOST_READS, list).await?)));
     }
     Ok(figures)

@@ -5,7 +5,7 @@ use rollbook::application::ports::CustomerQuery;
 
 use crate::{
     Stage,
-    roll::{first_page, page_behind, search, words_of_one},
+    roll::{first_page, names, page_behind, search, words_of_one},
 };
 
 #[divan::bench]
@@ -42,5 +42,5 @@ fn lists(bencher: Bencher, query: impl Fn(&Stage) -> CustomerQuery) {
     let stage = Stage::of_ten_thousand();
     bencher
         .with_inputs(|| query(&stage))
-        .bench_local_values(|query| stage.wait_for(stage.registry().list_customers(query)));
+        .bench_local_values(|query| stage.wait_for(stage.registry().list_customers(query, names())));
 }

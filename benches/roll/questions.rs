@@ -1,7 +1,7 @@
 //! What is asked of a roll.
 
 use rollbook::{
-    application::ports::CustomerQuery,
+    application::ports::{CustomerQuery, WriteCustomer},
     domain::{ids::CustomerId, search::Search},
 };
 
@@ -23,6 +23,11 @@ pub fn page_behind(customer: CustomerId) -> CustomerQuery {
 /// The newest customers in whom all these words are found.
 pub fn search(words: &str) -> Outcome<CustomerQuery> {
     Ok(CustomerQuery { search: Some(Search::parse(words)?), ..first_page() })
+}
+
+/// Writes down the names of those who are found.
+pub fn names() -> WriteCustomer {
+    Box::new(|text, customer| text.extend_from_slice(customer.name.as_bytes()))
 }
 
 /// What one types who looks for somebody: the first name and how the surname begins.

@@ -2,16 +2,15 @@
 
 use super::{
     Registry,
-    ports::{CustomerQuery, StoreError},
+    ports::{CustomerPage, CustomerQuery, StoreError, WriteCustomer},
 };
-use crate::domain::customer_page::CustomerPage;
 
 impl Registry {
-    /// A page of customers.
+    /// A page of customers, each written down as it is read.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn list_customers(&self, query: CustomerQuery) -> Result<CustomerPage, StoreError> {
-        self.customers.list(query).await
+    pub async fn list_customers(&self, query: CustomerQuery, write: WriteCustomer) -> Result<CustomerPage, StoreError> {
+        self.customers.list(query, write).await
     }
 }

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use crate::domain::{
     api_key::{ApiKey, KeyId},
     customer::Customer,
-    customer_page::CustomerPage,
     history::Event,
     ids::{CustomerId, MessageId},
+    listed::Listed,
     mail::{Mail, SendFault},
     message::{Message, Request},
     search::Search,
@@ -89,7 +89,19 @@ pub trait Customers: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn list(&self, query: CustomerQuery) -> Result<CustomerPage, StoreError>;
+    async fn list(&self, query: CustomerQuery, write: WriteCustomer) -> Result<CustomerPage, StoreError>;
+}
+
+/// Writes a customer down behind those of its page that are written already.
+pub type WriteCustomer = Box<dyn Fn(&mut Vec<u8>, &Listed<'_>) + Send>;
+
+/// A page of customers as they were written down one by one: what is only passed on is not kept in between.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerPage {
+    /// All that was written; empty where nobody is on the page.
+    pub text: Vec<u8>,
+    /// The row to go on behind, if there are more.
+    pub next: Option<u64>,
 }
 
 /// In which order customers are listed.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::application::ports::{StoreError, StoreHealth};
 
 mod api_keys;
+mod arguments;
 mod connection;
 mod customer_list;
 mod customers;

@@ -33,10 +33,11 @@ pub(super) enum CustomerList {
 
 /// The page that a request asks for.
 pub(super) async fn answer(request: &Request, registry: &Registry) -> Result<CustomerList, Failure> {
-    let page = registry.list_customers(query_of(request, registry)?).await?;
-    let cursor = page.next().map(|row| registry.mac_key.cursor(row));
-    let json = customer_writer::page(&page, cursor.as_deref(), registry.clock.now());
-    Ok(CustomerList::Page(Written::new(json)))
+    let query = query_of(request, registry)?;
+    let items = customer_writer::items(query.limit, registry.clock.now());
+    let page = registry.list_customers(query, items).await?;
+    let cursor = page.next.map(|row| registry.mac_key.cursor(row));
+    Ok(CustomerList::Page(Written::new(customer_writer::page(page.text, cursor.as_deref()))))
 }
 
 /// What is asked for, all parameters judged at once.

@@ -5,15 +5,16 @@
 
 use jiff::Timestamp;
 
-use super::json_writer::{number, text, text_or_null, time, time_or_null};
-use crate::domain::{
-    customer::Customer,
-    customer_page::{CustomerPage, Listed},
-    verification::ProofState,
+use super::json_writer::{number, rfc3339, text, text_or_null, time, time_or_null};
+use crate::{
+    application::ports::WriteCustomer,
+    domain::{customer::Customer, listed::Listed, verification::ProofState},
 };
 
 /// Bytes of JSON that a customer usually takes.
 const USUAL_CUSTOMER: usize = 640;
+
+const ITEMS: &[u8] = b"{\"items\":[";
 
 /// A customer as it is at a moment.
 pub(super) fn one(customer: &Customer, now: Timestamp) -> Vec<u8> {
@@ -24,23 +25,32 @@ pub(super) fn one(customer: &Customer, now: Timestamp) -> Vec<u8> {
     out
 }
 
-/// `{"items": […], "next_cursor": …}` as it is at a moment.
-pub(super) fn page(page: &CustomerPage, next_cursor: Option<&str>, now: Timestamp) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + USUAL_CUSTOMER * page.len());
-    out.extend_from_slice(b"{\"items\":[");
-    for (place, listed) in page.iter().enumerate() {
-        if place > 0 {
+/// How a page is written down customer by customer: `{"items":[…` as it is at a moment.
+/// There is room for so many customers at once.
+pub(super) fn items(most: u32, now: Timestamp) -> WriteCustomer {
+    Box::new(move |out, listed| {
+        if out.is_empty() {
+            out.reserve(most as usize * USUAL_CUSTOMER);
+            out.extend_from_slice(ITEMS);
+        } else {
             out.push(b',');
         }
-        write(&mut out, &listed, now);
-    }
-    out.extend_from_slice(b"],\"next_cursor\":");
-    text_or_null(&mut out, next_cursor);
-    out.push(b'}');
-    out
+        write(out, listed, now);
+    })
 }
 
-fn write(out: &mut Vec<u8>, listed: &Listed<&str>, now: Timestamp) {
+/// Ends what [`items`] has begun: `…],"next_cursor":…}`.
+pub(super) fn page(mut items: Vec<u8>, next_cursor: Option<&str>) -> Vec<u8> {
+    if items.is_empty() {
+        items.extend_from_slice(ITEMS);
+    }
+    items.extend_from_slice(b"],\"next_cursor\":");
+    text_or_null(&mut items, next_cursor);
+    items.push(b'}');
+    items
+}
+
+fn write(out: &mut Vec<u8>, listed: &Listed<'_>, now: Timestamp) {
     out.extend_from_slice(b"{\"id\":\"");
     out.extend_from_slice(listed.id.uuid().hyphenated().encode_lower(&mut [0; 36]).as_bytes());
     out.extend_from_slice(b"\",\"name\":");
@@ -61,17 +71,21 @@ fn write(out: &mut Vec<u8>, listed: &Listed<&str>, now: Timestamp) {
     text_or_null(out, listed.locale);
     out.extend_from_slice(b",\"metadata\":");
     out.extend_from_slice(listed.metadata.as_bytes());
-    out.extend_from_slice(b",\"created_at\":");
-    time(out, listed.created_at);
-    out.extend_from_slice(b",\"updated_at\":");
-    time(out, listed.updated_at);
+    let created_at = rfc3339(listed.created_at);
+    out.extend_from_slice(b",\"created_at\":\"");
+    out.extend_from_slice(&created_at);
+    out.extend_from_slice(b"\",\"updated_at\":\"");
+    // Most have never changed.
+    let is_new = listed.updated_at == listed.created_at;
+    out.extend_from_slice(&if is_new { created_at } else { rfc3339(listed.updated_at) });
+    out.push(b'"');
     proof(out, listed, now);
     out.extend_from_slice(b",\"version\":");
     number(out, listed.version);
     out.push(b'}');
 }
 
-fn proof(out: &mut Vec<u8>, listed: &Listed<&str>, now: Timestamp) {
+fn proof(out: &mut Vec<u8>, listed: &Listed<'_>, now: Timestamp) {
     out.extend_from_slice(b",\"verification\":{\"state\":\"");
     out.extend_from_slice(word(listed.proof_state_at(now)).as_bytes());
     out.extend_from_slice(b"\",\"attempts\":");

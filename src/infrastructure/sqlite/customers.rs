@@ -11,11 +11,10 @@ use super::{
     search_index, verifications,
 };
 use crate::{
-    application::ports::{CustomerQuery, Customers, RegisterError, StoreError},
+    application::ports::{CustomerPage, CustomerQuery, Customers, RegisterError, StoreError, WriteCustomer},
     domain::{
         customer::{Customer, Particulars},
         customer_name::CustomerName,
-        customer_page::CustomerPage,
         email_address::EmailAddress,
         external_id::ExternalId,
         history::Event,
@@ -62,12 +61,12 @@ impl Customers for SqliteStore {
             .await
     }
 
-    async fn list(&self, query: CustomerQuery) -> Result<CustomerPage, StoreError> {
+    async fn list(&self, query: CustomerQuery, write: WriteCustomer) -> Result<CustomerPage, StoreError> {
         // A page is read in microseconds by its index; only a search may have to look at many.
         if query.search.is_some() {
-            self.readers.scan(move |db| customer_list::page(db, &query)).await
+            self.readers.scan(move |db| customer_list::page(db, &query, write)).await
         } else {
-            self.readers.read(move |db| customer_list::page(db, &query)).await
+            self.readers.read(move |db| customer_list::page(db, &query, write)).await
         }
     }
 

@@ -7,7 +7,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use super::{OpenError, StoreSettings, connection};
+use super::{OpenError, StoreSettings, connection, customer_list};
 use crate::application::ports::StoreError;
 
 /// How long a read waits for a free connection where all are taken.
@@ -38,7 +38,8 @@ impl CustomizeConnection<Connection, rusqlite::Error> for MakeReader {
         connection::make_reader(db, self.busy_timeout, self.echo, self.cache_kib).map_err(|error| match error {
             OpenError::Sqlite(error) => error,
             other => rusqlite::Error::ToSqlConversionFailure(other.into()),
-        })
+        })?;
+        customer_list::teach(db)
     }
 }
 

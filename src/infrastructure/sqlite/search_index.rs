@@ -93,17 +93,18 @@ pub(super) fn has_tail(db: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// What is searched of a customer, in place of whatever a text held before.
-pub(super) fn searched_text(mut text: String, name: &str, email: &str) -> String {
+pub(super) fn searched_text(text: &mut String, name: &str, email: &str) {
     text.clear();
     text.push_str(name);
     text.push(' ');
     text.push_str(email);
-    folded(text)
+    *text = folded(std::mem::take(text));
 }
 
 /// The searched text, and behind it the beginning of each word on a line of its own.
 fn indexed_text(name: &str, email: &str) -> String {
-    let searched = searched_text(String::new(), name, email);
+    let mut searched = String::new();
+    searched_text(&mut searched, name, email);
     let mut text = searched.clone();
     for word in words(&searched) {
         text.extend(['\n', BEGINNING, BEGINNING]);

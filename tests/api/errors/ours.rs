@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use rollbook::{
     application::{
         Registry,
-        ports::{CustomerQuery, Customers, RegisterError, StoreError, StoreHealth},
+        ports::{CustomerPage, CustomerQuery, Customers, RegisterError, StoreError, StoreHealth, WriteCustomer},
     },
-    domain::{customer::Customer, customer_page::CustomerPage, history::Event, ids::CustomerId, message::Request},
+    domain::{customer::Customer, history::Event, ids::CustomerId, message::Request},
     infrastructure::http::{
         Web,
         server::{self, Limits},
@@ -34,7 +34,7 @@ impl Customers for Buggy {
         Err(StoreError::Broken(SECRET.into()))
     }
 
-    async fn list(&self, _: CustomerQuery) -> Result<CustomerPage, StoreError> {
+    async fn list(&self, _: CustomerQuery, _: WriteCustomer) -> Result<CustomerPage, StoreError> {
         Err(StoreError::Broken(SECRET.into()))
     }
 }

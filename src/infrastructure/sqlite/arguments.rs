@@ -1,0 +1,57 @@
+//! What SQLite hands to a function of ours, read in its order, each as what the domain calls it.
+
+use jiff::Timestamp;
+use rusqlite::{
+    functions::Context,
+    types::{FromSqlError, FromSqlResult, ValueRef},
+};
+
+pub(super) struct Arguments<'row> {
+    context: &'row Context<'row>,
+    next: usize,
+}
+
+impl<'row> Arguments<'row> {
+    pub(super) const fn of(context: &'row Context<'row>) -> Self {
+        Self { context, next: 0 }
+    }
+
+    fn value(&mut self) -> ValueRef<'row> {
+        let value = self.context.get_raw(self.next);
+        self.next += 1;
+        value
+    }
+
+    pub(super) fn integer(&mut self) -> FromSqlResult<i64> {
+        self.value().as_i64()
+    }
+
+    pub(super) fn number<T: TryFrom<i64>>(&mut self) -> FromSqlResult<T> {
+        let number = self.integer()?;
+        number.try_into().map_err(|_| FromSqlError::OutOfRange(number))
+    }
+
+    pub(super) fn text(&mut self) -> FromSqlResult<&'row str> {
+        self.value().as_str()
+    }
+
+    pub(super) fn text_if_any(&mut self) -> FromSqlResult<Option<&'row str>> {
+        self.value().as_str_or_null()
+    }
+
+    pub(super) fn time(&mut self) -> FromSqlResult<Timestamp> {
+        time(self.integer()?)
+    }
+
+    pub(super) fn time_if_any(&mut self) -> FromSqlResult<Option<Timestamp>> {
+        self.value().as_i64_or_null()?.map(time).transpose()
+    }
+
+    pub(super) fn word<T>(&mut self, known: impl FnOnce(&str) -> Option<T>) -> FromSqlResult<T> {
+        known(self.text()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+fn time(micros: i64) -> FromSqlResult<Timestamp> {
+    Timestamp::from_microsecond(micros).map_err(|_| FromSqlError::OutOfRange(micros))
+}
