@@ -195,7 +195,7 @@ pub async fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
     let World { clock, entropy } = World::real();
     let folder = DataFolder::at(config.store.data_dir.clone());
     let settings = adapt::store_settings(config);
-    let open = || SqliteStore::open(&folder.database(), &settings, Arc::new(|_| ()));
+    let open = || SqliteStore::open(&folder.database(), &settings, Arc::clone(&clock), Arc::new(|_| ()));
     // The folder is left to the server unless there is something to migrate.
     let store = if folder.database().exists() && migrations::is_up_to_date(&folder.database(), &settings)? {
         open()?
@@ -257,7 +257,9 @@ impl Parts {
         let metrics = Arc::new(Metrics::default());
         let bell = Arc::new(Notify::new());
         let on_commit = on_commit(Arc::clone(&metrics), Arc::clone(&bell));
-        let store = Arc::new(SqliteStore::open(&folder.database(), &adapt::store_settings(config), on_commit)?);
+        let settings = adapt::store_settings(config);
+        let store = SqliteStore::open(&folder.database(), &settings, Arc::clone(&world.clock), on_commit)?;
+        let store = Arc::new(store);
         let links_depend_on_it = store.has_proofs().await?;
         let public_url = config.http.public_url.clone().unwrap_or_else(|| BaseUrl::at(address));
         let composer = VerificationWords::new(public_url.as_str().to_owned())?;

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use crate::application::ports::{StoreError, StoreHealth};
+use crate::application::ports::{Clock, StoreError, StoreHealth};
 
 mod api_keys;
 mod arguments;
+mod commits;
 mod connection;
 mod customer_list;
 mod customers;
@@ -25,6 +26,7 @@ mod search_index;
 mod verifications;
 mod writer;
 
+use commits::Commits;
 pub use connection::OpenError;
 pub use errors::{Obstacle, obstacle};
 use readers::Readers;
@@ -58,10 +60,16 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(path: &Path, settings: &StoreSettings, on_commit: OnCommit) -> Result<Self, OpenError> {
+    pub fn open(
+        path: &Path,
+        settings: &StoreSettings,
+        clock: Arc<dyn Clock>,
+        on_commit: OnCommit,
+    ) -> Result<Self, OpenError> {
         let writing = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-        let writer = Writer::start(writing, settings.writer_queue, on_commit)?;
-        let readers = Readers::open(path, settings)?;
+        let commits = Arc::new(Commits::by(clock));
+        let writer = Writer::start(writing, settings.writer_queue, Arc::clone(&commits), on_commit)?;
+        let readers = Readers::open(path, settings, commits)?;
         Ok(Self { writer, readers })
     }
 

@@ -66,13 +66,13 @@ impl Customers for SqliteStore {
         if query.search.is_some() {
             self.readers.scan(move |db| customer_list::page(db, &query, write)).await
         } else {
-            self.readers.read(move |db| customer_list::page(db, &query, write)).await
+            self.readers.read_together(move |db| customer_list::page(db, &query, write)).await
         }
     }
 
     async fn find(&self, id: CustomerId) -> Result<Option<Customer>, StoreError> {
         let key = halves(id.uuid());
-        self.readers.read(move |db| db.prepare_cached(FIND)?.query_row(key, customer).optional()).await
+        self.readers.read_together(move |db| db.prepare_cached(FIND)?.query_row(key, customer).optional()).await
     }
 }
 

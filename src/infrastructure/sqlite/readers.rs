@@ -7,7 +7,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use super::{OpenError, StoreSettings, connection, customer_list};
+use super::{OpenError, StoreSettings, commits::Commits, connection, customer_list};
 use crate::application::ports::StoreError;
 
 /// How long a read waits for a free connection where all are taken.
@@ -20,9 +20,14 @@ const CACHES_KIB: u32 = 32 << 10;
 /// The least page cache of one reader, in KiB: room for the inner pages of the indexes of millions of customers.
 const LEAST_CACHE_KIB: u32 = 2 << 10;
 
+mod burst;
+
+use burst::Bursts;
+
 #[derive(Clone)]
 pub(super) struct Readers {
     pool: Pool<SqliteConnectionManager>,
+    bursts: Arc<Bursts>,
     scans: Arc<Semaphore>,
 }
 
@@ -44,7 +49,7 @@ impl CustomizeConnection<Connection, rusqlite::Error> for MakeReader {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, settings: &StoreSettings) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, settings: &StoreSettings, commits: Arc<Commits>) -> Result<Self, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let readers = u32::try_from(settings.readers.get()).unwrap_or(u32::MAX);
         let cache_kib = (CACHES_KIB / readers).max(LEAST_CACHE_KIB);
@@ -58,7 +63,8 @@ impl Readers {
             .build(SqliteConnectionManager::file(path).with_flags(flags))
             .map_err(|error| OpenError::Threads(error.into()))?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { pool, scans: Arc::new(Semaphore::new(cores)) })
+        let bursts = Arc::new(Bursts::new(pool.clone(), commits));
+        Ok(Self { pool, bursts, scans: Arc::new(Semaphore::new(cores)) })
     }
 
     /// Answers a question that an index answers in microseconds, right on the async thread: a hop to a blocking thread
@@ -72,6 +78,18 @@ impl Readers {
             return Ok(question(&db)?);
         }
         self.read_elsewhere(question).await
+    }
+
+    /// The same for what many ask at once: reads that come together share a snapshot.
+    pub(super) async fn read_together<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        match self.bursts.read(question) {
+            Ok(answer) => Ok(answer?),
+            Err(question) => self.read(question).await,
+        }
     }
 
     /// Answers a question that may take milliseconds, on another thread; no more of them at once than there are cores,

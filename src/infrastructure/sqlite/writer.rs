@@ -20,7 +20,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{OnCommit, OpenError, errors};
+use super::{OnCommit, OpenError, commits::Commits, errors};
 use crate::application::ports::StoreError;
 
 mod chores;
@@ -56,13 +56,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, queue: NonZeroUsize, on_commit: OnCommit) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        db: Connection,
+        queue: NonZeroUsize,
+        commits: Arc<Commits>,
+        on_commit: OnCommit,
+    ) -> Result<Self, OpenError> {
         let (sender, commands) = mpsc::channel();
         let in_trouble = Arc::new(AtomicBool::new(false));
         let trouble = Arc::clone(&in_trouble);
         let thread = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || run(&db, &commands, &on_commit, &trouble))
+            .spawn(move || run(&db, &commands, &commits, &on_commit, &trouble))
             .map_err(|error| OpenError::Threads(error.into()))?;
         Ok(Self {
             queue: Some(sender),
@@ -177,8 +182,14 @@ where
     }
 }
 
-fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCommit, in_trouble: &AtomicBool) {
-    let mut chores = Chores::begin(db);
+fn run(
+    db: &Connection,
+    commands: &Receiver<Box<dyn Command>>,
+    commits: &Commits,
+    on_commit: &OnCommit,
+    in_trouble: &AtomicBool,
+) {
+    let mut chores = Chores::begin(db, commits);
     while let Some(first) = next(db, commands, &mut chores) {
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
         for command in &mut group {
@@ -190,6 +201,7 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
         if let Ok(Some((commit, registered))) = committed {
+            commits.add();
             on_commit(commit);
             chores.registered(registered);
         }
@@ -207,7 +219,7 @@ fn run(db: &Connection, commands: &Receiver<Box<dyn Command>>, on_commit: &OnCom
 }
 
 /// The next command; until it comes, chores are done, each as short as a command may be kept waiting.
-fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Chores) -> Option<Box<dyn Command>> {
+fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Chores<'_>) -> Option<Box<dyn Command>> {
     let mut patience = IDLE_AFTER;
     while chores.are_left() {
         match commands.recv_timeout(patience) {

@@ -2,23 +2,24 @@
 
 use rusqlite::Connection;
 
-use super::super::search_index;
+use super::super::{commits::Commits, search_index};
 
 /// So many parts of the index may be filled before they are merged, where there is more to fill.
 const MERGED_AFTER: u32 = 4;
 
 /// What is left to do. A step that fails is tried again after the next registration: a search finds everybody all the
 /// same.
-pub(super) struct Chores {
+pub(super) struct Chores<'a> {
+    commits: &'a Commits,
     /// How many customers wait to be indexed; more may be known only to the mark.
     unindexed: usize,
     /// How many parts of the index were filled since it was last merged as far as can be.
     unmerged: u32,
 }
 
-impl Chores {
-    pub(super) fn begin(db: &Connection) -> Self {
-        Self { unindexed: search_index::has_tail(db).map_or(0, usize::from), unmerged: 0 }
+impl<'a> Chores<'a> {
+    pub(super) fn begin(db: &Connection, commits: &'a Commits) -> Self {
+        Self { commits, unindexed: search_index::has_tail(db).map_or(0, usize::from), unmerged: 0 }
     }
 
     /// So many more customers wait to be indexed.
@@ -42,8 +43,9 @@ impl Chores {
         let done = if merges { self.merge(db) } else { self.fill(db) };
         if let Err(error) = done {
             tracing::warn!(%error, "the search index could not be kept up");
-            *self = Self { unindexed: 0, unmerged: 0 };
+            (self.unindexed, self.unmerged) = (0, 0);
         }
+        self.commits.add();
     }
 
     fn fill(&mut self, db: &Connection) -> rusqlite::Result<()> {

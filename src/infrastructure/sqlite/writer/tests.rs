@@ -5,12 +5,12 @@ use std::sync::{Mutex, atomic::AtomicUsize};
 use super::*;
 use crate::{
     domain::message::MessageState,
-    infrastructure::sqlite::{StoreSettings, connection, migrations},
+    infrastructure::sqlite::{StoreSettings, commits::ToldClock, connection, migrations},
 };
 
-type Commits = Arc<Mutex<Vec<Commit>>>;
+type Seen = Arc<Mutex<Vec<Commit>>>;
 
-fn writer(queue: usize) -> (Writer, Commits, tempfile::TempDir) {
+fn writer(queue: usize) -> (Writer, Seen, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
     let settings = StoreSettings {
@@ -22,10 +22,20 @@ fn writer(queue: usize) -> (Writer, Commits, tempfile::TempDir) {
     migrations::migrate(&path, &settings, folder.path(), "t").unwrap();
     let db = connection::open_to_write(&path, settings.busy_timeout, settings.echo).unwrap();
     db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT").unwrap();
-    let commits = Commits::default();
+    let commits = Seen::default();
     let seen = Arc::clone(&commits);
     let on_commit: OnCommit = Arc::new(move |commit| seen.lock().unwrap().push(commit));
-    (Writer::start(db, NonZeroUsize::new(queue).unwrap(), on_commit).unwrap(), commits, folder)
+    (
+        Writer::start(
+            db,
+            NonZeroUsize::new(queue).unwrap(),
+            Arc::new(Commits::by(Arc::new(ToldClock::default()))),
+            on_commit,
+        )
+        .unwrap(),
+        commits,
+        folder,
+    )
 }
 
 async fn insert(writer: &Writer, n: i64) -> Result<usize, StoreError> {
