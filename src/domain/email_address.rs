@@ -67,7 +67,7 @@ impl EmailAddress {
         }
         judge_local(local)?;
         let domain = canonical_domain(domain)?;
-        let canonical = format!("{}@{domain}", local.to_ascii_lowercase());
+        let canonical = [&local.to_ascii_lowercase(), "@", &domain].concat();
         if typed.len() > Self::MOST_OCTETS || canonical.len() > Self::MOST_OCTETS {
             return Err(E::TooLong);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::TryFutureExt;
 use http_body_util::BodyExt;
 use hyper::{
     Version,
@@ -35,7 +36,7 @@ impl<E: Endpoint<Output = Response>> Exchange<E> {
     pub(super) async fn answer(&self, request: hyper::Request<Incoming>) -> hyper::Response<ResponseBody> {
         let (parts, incoming) = request.into_parts();
         let response = if incoming.is_end_stream() {
-            self.endpoint.get_response(self.request(parts, Body::empty())).await
+            self.call(self.request(parts, Body::empty())).await
         } else {
             self.answer_with_body(parts, incoming).await
         };
@@ -46,7 +47,7 @@ impl<E: Endpoint<Output = Response>> Exchange<E> {
         let awaits_invitation = expects_continue(&parts);
         let intake = Arc::new(Mutex::new(Intake::new(incoming, self.limits.clone())));
         let body = RequestBody(intake.clone()).boxed().into();
-        let mut response = self.endpoint.get_response(self.request(parts, body)).await;
+        let mut response = self.call(self.request(parts, body)).await;
         // A response that streams out of the request's body goes on reading it.
         let Some(intake) = Arc::into_inner(intake) else { return response };
         let intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -57,6 +58,11 @@ impl<E: Endpoint<Output = Response>> Exchange<E> {
             self.progress.leave_unread();
         }
         response
+    }
+
+    /// Straight to the endpoint: each layer between would keep a request of its own.
+    fn call(&self, request: Request) -> impl Future<Output = Response> {
+        E::call(&self.endpoint, request).unwrap_or_else(poem::Error::into_response)
     }
 
     fn request(&self, parts: request::Parts, body: Body) -> Request {
