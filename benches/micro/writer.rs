@@ -26,7 +26,7 @@ fn registers_at_once(bencher: Bencher, at_once: usize) {
     bencher.counter(ItemsCount::new(at_once)).with_inputs(newcomers).bench_local_values(|newcomers| {
         let registrations = newcomers.into_iter().map(|(customer, request, event)| {
             let customers = Arc::clone(&stage.registry().customers);
-            async move { customers.register(&customer, &request, &event).await }
+            async move { customers.register(Arc::new(customer), request, event).await }
         });
         stage.wait_for(roll::together(registrations));
     });

@@ -3,7 +3,7 @@
 //! A port method is one transaction: what a crash must not split, one method does. Its error names the refusals that
 //! its caller can act on, plus the one opaque breakdown [`StoreError`].
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -77,7 +77,7 @@ pub trait Customers: Send + Sync {
     ///
     /// # Errors
     /// [`RegisterError`]; nothing is stored then.
-    async fn register(&self, customer: &Customer, request: &Request, event: &Event) -> Result<(), RegisterError>;
+    async fn register(&self, customer: Arc<Customer>, request: Request, event: Event) -> Result<(), RegisterError>;
 
     /// Finds a customer by id.
     ///

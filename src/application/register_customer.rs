@@ -1,5 +1,7 @@
 //! Register: a customer is put on the roll, and its owner is asked to confirm the address.
 
+use std::sync::Arc;
+
 use super::{Registry, ports::RegisterError};
 use crate::domain::{
     customer::{Customer, Particulars},
@@ -20,13 +22,13 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegisterError`]; nothing is stored then.
-    pub async fn register_customer(&self, command: RegisterCustomer) -> Result<Customer, RegisterError> {
+    pub async fn register_customer(&self, command: RegisterCustomer) -> Result<Arc<Customer>, RegisterError> {
         let now = self.clock.now();
         let id = self.next_customer_id(now);
         let request = self.ask_for_proof(id, 1, command.particulars.email.clone(), now);
-        let customer = Customer::register(id, command.particulars, request.progress.clone(), now);
+        let customer = Arc::new(Customer::register(id, command.particulars, request.progress.clone(), now));
         let event = Event { customer_id: id, at: now, deed: Deed::Registered, actor: command.actor, note: None };
-        self.customers.register(&customer, &request, &event).await?;
+        self.customers.register(Arc::clone(&customer), request, event).await?;
         Ok(customer)
     }
 }

@@ -1,6 +1,6 @@
 //! Search: by substring and by word prefix, whatever the case and the accents, and never behind the write before it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use rollbook::{
@@ -148,7 +148,7 @@ async fn a_customer_whose_id_was_long_on_its_way_to_the_writer_is_found_too() {
     };
     let customer = Customer::register(id, particulars, request.progress.clone(), made);
     let event = Event { customer_id: id, at: made, deed: Deed::Registered, actor: Actor::Rollbook, note: None };
-    rollbook.registry.customers.register(&customer, &request, &event).await.unwrap();
+    rollbook.registry.customers.register(Arc::new(customer), request, event).await.unwrap();
     assert_eq!(rollbook.names("q=comer").await, ["Late Comer"]);
 }
 

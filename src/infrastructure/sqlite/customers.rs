@@ -1,7 +1,9 @@
 //! The customers' table behind its port.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     SqliteStore, customer_list,
@@ -9,6 +11,7 @@ use super::{
     history, outbox,
     rows::{self, Columns, count, halves, micros},
     search_index, verifications,
+    writer::Transaction,
 };
 use crate::{
     application::ports::{CustomerPage, CustomerQuery, Customers, RegisterError, StoreError, WriteCustomer},
@@ -47,8 +50,7 @@ const INSERT_NOTE: &str = "INSERT INTO customers_metadata (key, value, customer_
 
 #[async_trait]
 impl Customers for SqliteStore {
-    async fn register(&self, customer: &Customer, request: &Request, event: &Event) -> Result<(), RegisterError> {
-        let (customer, request, event) = (customer.clone(), request.clone(), event.clone());
+    async fn register(&self, customer: Arc<Customer>, request: Request, event: Event) -> Result<(), RegisterError> {
         self.writer
             .write(move |tx| {
                 insert(tx, &customer).or_else(|error| Err(refusal(tx, &customer.particulars, error)?))?;
@@ -81,11 +83,11 @@ pub(super) fn find_by_key(db: &Connection, key: i64) -> rusqlite::Result<Option<
     db.prepare_cached(FIND_BY_KEY)?.query_row([key], customer).optional()
 }
 
-fn insert(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {
+fn insert(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::Result<()> {
     let (id, tail) = halves(customer.id.uuid());
     let Particulars { name, email, external_id, locale, metadata } = &customer.particulars;
     let proof = &customer.proof;
-    db.prepare_cached(INSERT)?.execute(rusqlite::params![
+    let parameters = params![
         id,
         tail,
         name.as_str(),
@@ -102,9 +104,10 @@ fn insert(db: &Connection, customer: &Customer) -> rusqlite::Result<()> {
         proof.next_attempt_at.map(micros),
         proof.sent_at.map(micros),
         proof.expires_at.map(micros),
-    ])?;
+    ];
+    tx.execute_kept(INSERT, parameters)?;
     for (key, value) in metadata.entries() {
-        db.prepare_cached(INSERT_NOTE)?.execute((key, value, id))?;
+        tx.execute_kept(INSERT_NOTE, params![key, value, id])?;
     }
     Ok(())
 }

@@ -1,21 +1,24 @@
 //! The history's table: what happened to each customer, counted from 1.
 
-use rusqlite::Connection;
+use super::{
+    rows::{halves, micros},
+    writer::Transaction,
+};
+use rusqlite::params;
 
-use super::rows::{halves, micros};
 use crate::domain::history::{Actor, Event};
 
 const ADD: &str = "INSERT INTO history (customer_id, number, at, deed, actor, note) \
     VALUES (?1, 1 + coalesce((SELECT max(number) FROM history WHERE customer_id = ?1), 0), ?2, ?3, ?4, ?5)";
 
 /// Adds a line to the history of its customer.
-pub(super) fn add(db: &Connection, event: &Event) -> rusqlite::Result<()> {
+pub(super) fn add(tx: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
     let (customer, _) = halves(event.customer_id.uuid());
     let actor = match event.actor {
-        Actor::Key(id) => format!("key:{id}"),
+        Actor::Key(id) => ["key:", &id.to_string()].concat(),
         Actor::Owner => "owner".to_owned(),
         Actor::Rollbook => "rollbook".to_owned(),
     };
-    db.prepare_cached(ADD)?.execute((customer, micros(event.at), event.deed.as_str(), actor, &event.note))?;
+    tx.execute_kept(ADD, params![customer, micros(event.at), event.deed.as_str(), actor, event.note])?;
     Ok(())
 }

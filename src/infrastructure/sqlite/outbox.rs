@@ -4,7 +4,7 @@ use std::iter;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     SqliteStore, history,
@@ -137,7 +137,7 @@ impl SqliteStore {
 
 pub(super) fn insert(tx: &Transaction<'_>, message: &Message) -> rusqlite::Result<()> {
     let (id, tail) = halves(message.id.uuid());
-    tx.prepare_cached(INSERT)?.execute((
+    let parameters = params![
         id,
         tail,
         halves(message.customer_id.uuid()).0,
@@ -148,7 +148,8 @@ pub(super) fn insert(tx: &Transaction<'_>, message: &Message) -> rusqlite::Resul
         message.next_attempt_at.map(micros),
         micros(message.created_at),
         message.sent_at.map(micros),
-    ))?;
+    ];
+    tx.execute_kept(INSERT, parameters)?;
     tx.added_message(message.state);
     if message.next_attempt_at.is_some() {
         tx.queued_mail();
@@ -157,9 +158,9 @@ pub(super) fn insert(tx: &Transaction<'_>, message: &Message) -> rusqlite::Resul
 }
 
 /// Counts messages that are new in a state; what becomes of them later is counted by triggers.
-pub(super) fn count_new(db: &Connection, state: MessageState, new: u32) -> rusqlite::Result<()> {
+pub(super) fn count_new(tx: &Transaction<'_>, state: MessageState, new: u32) -> rusqlite::Result<()> {
     const COUNT: &str = "UPDATE outbox_counts SET messages = messages + ?2 WHERE state = ?1";
-    db.prepare_cached(COUNT)?.execute((rows::message_state_word(state), new))?;
+    tx.execute_kept(COUNT, params![rows::message_state_word(state), new])?;
     Ok(())
 }
 

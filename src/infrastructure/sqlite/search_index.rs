@@ -48,41 +48,31 @@ pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::R
         return Ok(());
     }
     let Particulars { name, email, .. } = &customer.particulars;
-    tx.prepare_cached(INDEX)?.execute((id, indexed_text(name.as_str(), email.typed())))?;
+    tx.execute_kept(INDEX, &[&id, &indexed_text(name.as_str(), email.typed())])?;
     Ok(())
 }
 
-/// Indexes some customers in a transaction of its own. Returns how many.
-pub(super) fn fill(db: &Connection) -> rusqlite::Result<usize> {
-    let transaction = Transaction::begin(db)?;
-    let filled = fill_step(&transaction)?;
-    transaction.commit()?;
-    Ok(filled)
-}
-
-/// Merges some of the index in a transaction of its own. Returns whether there may be more to merge.
-pub(super) fn merge(db: &Connection) -> rusqlite::Result<bool> {
-    let transaction = Transaction::begin(db)?;
-    let before = transaction.total_changes();
-    transaction.prepare_cached(MERGE)?.execute([MERGED_PAGES])?;
+/// Merges some of the index. Returns whether there may be more to merge.
+pub(super) fn merge(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
+    let before = tx.total_changes();
+    tx.execute_kept(MERGE, &[&MERGED_PAGES])?;
     // The command itself counts as a change (FTS5, section 6.9).
-    let merged = transaction.total_changes() > before + 1;
-    transaction.commit()?;
-    Ok(merged)
+    Ok(tx.total_changes() > before + 1)
 }
 
-fn fill_step(db: &Connection) -> rusqlite::Result<usize> {
-    let mut unindexed = db.prepare_cached(UNINDEXED)?;
-    let mut rows = unindexed.query((mark(db)?, i64::try_from(STEP).unwrap_or(i64::MAX)))?;
-    let mut insert = db.prepare_cached(INDEX)?;
+/// Indexes some customers. Returns how many.
+pub(super) fn fill(tx: &Transaction<'_>) -> rusqlite::Result<usize> {
+    let mut unindexed = tx.prepare_cached(UNINDEXED)?;
+    let mut rows = unindexed.query((mark(tx)?, i64::try_from(STEP).unwrap_or(i64::MAX)))?;
     let (mut filled, mut last) = (0, None);
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
-        insert.execute((id, indexed_text(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?)))?;
+        let text = indexed_text(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+        tx.execute_kept(INDEX, &[&id, &text])?;
         (filled, last) = (filled + 1, Some(id));
     }
     if let Some(last) = last {
-        db.prepare_cached(MOVE_MARK)?.execute([last])?;
+        tx.execute_kept(MOVE_MARK, &[&last])?;
     }
     Ok(filled)
 }

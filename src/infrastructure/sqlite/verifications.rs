@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     SqliteStore, customers, history, outbox,
     rows::{self, Columns, halves, micros},
+    writer::Transaction,
 };
 use crate::{
     application::ports::{Confirmed, LatestRequest, StoreError, Verifications},
@@ -143,8 +144,8 @@ impl Verifications for SqliteStore {
     }
 }
 
-pub(super) fn insert(db: &Connection, proof: &Verification) -> rusqlite::Result<()> {
-    db.prepare_cached(INSERT)?.execute((
+pub(super) fn insert(tx: &Transaction<'_>, proof: &Verification) -> rusqlite::Result<()> {
+    let parameters = params![
         proof.id.customer_key.cast_signed(),
         proof.id.number,
         proof.id.salt,
@@ -152,7 +153,8 @@ pub(super) fn insert(db: &Connection, proof: &Verification) -> rusqlite::Result<
         proof.email.canonical(),
         micros(proof.issued_at),
         proof.expires_at.map(micros),
-    ))?;
+    ];
+    tx.execute_kept(INSERT, parameters)?;
     Ok(())
 }
 

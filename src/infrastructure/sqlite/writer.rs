@@ -25,10 +25,12 @@ use crate::application::ports::StoreError;
 
 mod chores;
 mod group;
+mod statements;
 mod transaction;
 
 use chores::Chores;
 use group::commit_together;
+use statements::Statements;
 pub(super) use transaction::Transaction;
 
 /// How many commands one commit serves at the most, so that the first of them is not kept waiting without end.
@@ -189,13 +191,14 @@ fn run(
     on_commit: &OnCommit,
     in_trouble: &AtomicBool,
 ) {
-    let mut chores = Chores::begin(db, commits);
-    while let Some(first) = next(db, commands, &mut chores) {
+    let statements = Statements::of(db);
+    let mut chores = Chores::begin(&statements, commits);
+    while let Some(first) = next(commands, &mut chores) {
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
         for command in &mut group {
             command.leave_queue();
         }
-        let committed = commit_together(db, &mut group);
+        let committed = commit_together(&statements, &mut group);
         // One that changed nothing proves nothing.
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
@@ -210,7 +213,7 @@ fn run(
             command.answer(committed.as_ref().copied().map_err(breakdown));
         }
         if chores.are_pressing() {
-            chores.step(db);
+            chores.step();
         }
     }
     if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -219,13 +222,13 @@ fn run(
 }
 
 /// The next command; until it comes, chores are done, each as short as a command may be kept waiting.
-fn next(db: &Connection, commands: &Receiver<Box<dyn Command>>, chores: &mut Chores<'_>) -> Option<Box<dyn Command>> {
+fn next(commands: &Receiver<Box<dyn Command>>, chores: &mut Chores<'_>) -> Option<Box<dyn Command>> {
     let mut patience = IDLE_AFTER;
     while chores.are_left() {
         match commands.recv_timeout(patience) {
             Ok(command) => return Some(command),
             Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => chores.step(db),
+            Err(RecvTimeoutError::Timeout) => chores.step(),
         }
         patience = Duration::ZERO;
     }

@@ -26,7 +26,7 @@ struct Buggy;
 
 #[async_trait]
 impl Customers for Buggy {
-    async fn register(&self, _: &Customer, _: &Request, _: &Event) -> Result<(), RegisterError> {
+    async fn register(&self, _: Arc<Customer>, _: Request, _: Event) -> Result<(), RegisterError> {
         panic!("{SECRET}")
     }
 

@@ -2,9 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::Connection;
-
-use super::{Command, Commit, transaction::Transaction};
+use super::{Command, Commit, statements::Execute, transaction::Transaction};
 
 /// Runs a group in one transaction and tells of its commit, with how many customers it put on the roll; none if it
 /// changed nothing. On an error nothing of it is kept.
@@ -13,12 +11,12 @@ use super::{Command, Commit, transaction::Transaction};
 /// good as long as those that fail do so before they change anything, as refusals do. If one fails later than that, the
 /// transaction is rolled back, and the group runs again with savepoints.
 pub(super) fn commit_together(
-    db: &Connection,
+    statements: &dyn Execute,
     group: &mut [Box<dyn Command>],
 ) -> rusqlite::Result<Option<(Commit, usize)>> {
-    let (transaction, kept) = match run_all(db, group, run_trusted)? {
+    let (transaction, kept) = match run_all(statements, group, run_trusted)? {
         Some(run) => run,
-        None => run_all(db, group, run_alone)?.ok_or_else(lost)?,
+        None => run_all(statements, group, run_alone)?.ok_or_else(lost)?,
     };
     let effects = transaction.commit()?;
     // What was undone has been counted as a change all the same.
@@ -28,11 +26,11 @@ pub(super) fn commit_together(
 
 /// Runs every command of a group in a transaction; tells how many are to be kept. None if the run came to nothing.
 fn run_all<'db>(
-    db: &'db Connection,
+    statements: &'db dyn Execute,
     group: &mut [Box<dyn Command>],
     run: fn(&Transaction<'_>, &mut dyn Command) -> rusqlite::Result<Ran>,
 ) -> rusqlite::Result<Option<(Transaction<'db>, usize)>> {
-    let transaction = Transaction::begin(db)?;
+    let transaction = Transaction::begin(statements)?;
     let mut kept = 0;
     for command in group {
         let effects = transaction.effects();
@@ -42,7 +40,7 @@ fn run_all<'db>(
             Ran::Spoiled => return Ok(None),
         }
         // A full disk, say, makes SQLite roll all of it back.
-        if db.is_autocommit() {
+        if transaction.is_autocommit() {
             return Err(lost());
         }
     }
@@ -70,13 +68,13 @@ fn run_trusted(transaction: &Transaction<'_>, command: &mut dyn Command) -> rusq
 }
 
 fn run_alone(transaction: &Transaction<'_>, command: &mut dyn Command) -> rusqlite::Result<Ran> {
-    transaction.execute_cached("SAVEPOINT command")?;
+    transaction.execute_kept("SAVEPOINT command", &[])?;
     let keep = run_caught(transaction, command);
     if !keep && !transaction.is_autocommit() {
-        transaction.execute_cached("ROLLBACK TO command")?;
+        transaction.execute_kept("ROLLBACK TO command", &[])?;
     }
     if !transaction.is_autocommit() {
-        transaction.execute_cached("RELEASE command")?;
+        transaction.execute_kept("RELEASE command", &[])?;
     }
     Ok(if keep { Ran::Kept } else { Ran::Undone })
 }

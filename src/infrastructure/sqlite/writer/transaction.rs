@@ -5,14 +5,17 @@ use std::{
     ops::Deref,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ToSql};
 
-use super::super::{outbox, search_index};
+use super::{
+    super::{outbox, search_index},
+    statements::Execute,
+};
 use crate::domain::message::MessageState;
 
 /// The transaction that a command runs in. What is not committed when it is dropped is undone.
 pub(in crate::infrastructure::sqlite) struct Transaction<'db> {
-    db: &'db Connection,
+    statements: &'db dyn Execute,
     changes_before: u64,
     effects: Cell<Effects>,
     search_mark: OnceCell<i64>,
@@ -30,9 +33,19 @@ pub(in crate::infrastructure::sqlite) struct Effects {
 }
 
 impl<'db> Transaction<'db> {
-    pub(in crate::infrastructure::sqlite) fn begin(db: &'db Connection) -> rusqlite::Result<Self> {
-        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(Self { db, changes_before: db.total_changes(), effects: Cell::default(), search_mark: OnceCell::new() })
+    pub(super) fn begin(statements: &'db dyn Execute) -> rusqlite::Result<Self> {
+        statements.execute("BEGIN IMMEDIATE", &[])?;
+        let changes_before = statements.db().total_changes();
+        Ok(Self { statements, changes_before, effects: Cell::default(), search_mark: OnceCell::new() })
+    }
+
+    /// Executes a statement that is kept prepared; tells how many rows it changed.
+    pub(in crate::infrastructure::sqlite) fn execute_kept(
+        &self,
+        sql: &'static str,
+        parameters: &[&dyn ToSql],
+    ) -> rusqlite::Result<usize> {
+        self.statements.execute(sql, parameters)
     }
 
     /// The commit is to wake whoever sends mail.
@@ -50,7 +63,7 @@ impl<'db> Transaction<'db> {
         if let Some(mark) = self.search_mark.get() {
             return Ok(*mark);
         }
-        let mark = search_index::mark(self.db)?;
+        let mark = search_index::mark(self)?;
         Ok(*self.search_mark.get_or_init(|| mark))
     }
 
@@ -83,23 +96,19 @@ impl<'db> Transaction<'db> {
     pub(in crate::infrastructure::sqlite) fn commit(self) -> rusqlite::Result<Option<Effects>> {
         let effects = self.effects.get();
         for (count, state) in effects.messages.into_iter().zip(MessageState::ALL).filter(|(count, _)| *count > 0) {
-            outbox::count_new(self.db, state, count)?;
+            outbox::count_new(&self, state, count)?;
         }
-        let changed = self.db.total_changes() > self.changes_before;
-        self.execute_cached("COMMIT")?;
+        let changed = self.total_changes() > self.changes_before;
+        self.execute_kept("COMMIT", &[])?;
         Ok(changed.then_some(effects))
-    }
-
-    pub(super) fn execute_cached(&self, sql: &str) -> rusqlite::Result<()> {
-        self.db.prepare_cached(sql)?.execute([]).map(|_| ())
     }
 }
 
 impl Drop for Transaction<'_> {
     /// Undoes what was not committed.
     fn drop(&mut self) {
-        if !self.db.is_autocommit()
-            && let Err(error) = self.execute_cached("ROLLBACK")
+        if !self.is_autocommit()
+            && let Err(error) = self.execute_kept("ROLLBACK", &[])
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
@@ -110,6 +119,6 @@ impl Deref for Transaction<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.db
+        self.statements.db()
     }
 }
