@@ -93,7 +93,7 @@ pub trait Customers: Send + Sync {
 }
 
 /// Writes a customer down behind those of its page that are written already.
-pub type WriteCustomer = Box<dyn Fn(&mut Vec<u8>, &Listed<'_>) + Send>;
+pub type WriteCustomer = Box<dyn FnMut(&mut Vec<u8>, &Listed<'_>) + Send>;
 
 /// A page of customers as they were written down one by one: what is only passed on is not kept in between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::{
     verification::ProofState,
 };
 
-/// What a list shows of a customer.
+/// What a list shows of a customer. Its times are microseconds since 1970 (UTC): a page has hundreds, and reckons with none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed<'a> {
     /// The customer's id.
@@ -18,7 +18,7 @@ pub struct Listed<'a> {
     /// The address as its owner typed it.
     pub email: &'a str,
     /// When the owner proved the current address.
-    pub verified_at: Option<Timestamp>,
+    pub verified_at: Option<i64>,
     /// A new address that waits for its proof.
     pub pending_email: Option<&'a str>,
     /// The team's own key.
@@ -28,9 +28,9 @@ pub struct Listed<'a> {
     /// The team's own notes, as the JSON object that they are stored as.
     pub metadata: &'a str,
     /// When the customer was put on the roll.
-    pub created_at: Timestamp,
+    pub created_at: i64,
     /// When the customer last changed.
-    pub updated_at: Timestamp,
+    pub updated_at: i64,
     /// The stored state of the proof.
     pub proof_state: ProofState,
     /// How often a server was offered the mail.
@@ -38,11 +38,11 @@ pub struct Listed<'a> {
     /// What the last attempt ended with, if it failed.
     pub proof_last_error: Option<&'a str>,
     /// When the mail is tried next.
-    pub proof_next_attempt_at: Option<Timestamp>,
+    pub proof_next_attempt_at: Option<i64>,
     /// When the mail was first accepted.
-    pub proof_sent_at: Option<Timestamp>,
+    pub proof_sent_at: Option<i64>,
     /// When the token dies.
-    pub proof_expires_at: Option<Timestamp>,
+    pub proof_expires_at: Option<i64>,
     /// Counts the changes of the customer.
     pub version: u64,
 }
@@ -51,7 +51,7 @@ impl<'a> Listed<'a> {
     /// The state of the proof at a moment, expiry included.
     #[must_use]
     pub fn proof_state_at(&self, now: Timestamp) -> ProofState {
-        self.proof_state.at(self.proof_expires_at, now)
+        self.proof_state.at(self.proof_expires_at, now.as_microsecond())
     }
 
     /// What a list would show of a customer, whose notes are this JSON object.
@@ -62,19 +62,19 @@ impl<'a> Listed<'a> {
             id: customer.id,
             name: particulars.name.as_str(),
             email: particulars.email.typed(),
-            verified_at: customer.verified_at,
+            verified_at: customer.verified_at.map(Timestamp::as_microsecond),
             pending_email: customer.pending_email.as_ref().map(EmailAddress::typed),
             external_id: particulars.external_id.as_ref().map(ExternalId::as_str),
             locale: particulars.locale.as_ref().map(Locale::as_str),
             metadata,
-            created_at: customer.created_at,
-            updated_at: customer.updated_at,
+            created_at: customer.created_at.as_microsecond(),
+            updated_at: customer.updated_at.as_microsecond(),
             proof_state: proof.state,
             proof_attempts: proof.attempts,
             proof_last_error: proof.last_error.as_deref(),
-            proof_next_attempt_at: proof.next_attempt_at,
-            proof_sent_at: proof.sent_at,
-            proof_expires_at: proof.expires_at,
+            proof_next_attempt_at: proof.next_attempt_at.map(Timestamp::as_microsecond),
+            proof_sent_at: proof.sent_at.map(Timestamp::as_microsecond),
+            proof_expires_at: proof.expires_at.map(Timestamp::as_microsecond),
             version: customer.version,
         }
     }

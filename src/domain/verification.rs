@@ -108,7 +108,7 @@ impl ProofState {
     /// What a stored state has become at a moment: a sent proof whose time is over has expired without anybody touching
     /// it.
     #[must_use]
-    pub fn at(self, expires_at: Option<Timestamp>, now: Timestamp) -> Self {
+    pub fn at<Time: PartialOrd + Copy>(self, expires_at: Option<Time>, now: Time) -> Self {
         match (self, expires_at) {
             (Self::Sent, Some(end)) if end <= now => Self::Expired,
             (state, _) => state,

@@ -1,7 +1,5 @@
 //! JSON written piece by piece into one buffer: no tree, no text of its own for each field.
 
-use jiff::Timestamp;
-
 /// A string with what JSON wants escaped (RFC 8259, section 7).
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
@@ -69,37 +67,47 @@ pub(super) fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
-pub(super) fn time_or_null(out: &mut Vec<u8>, value: Option<Timestamp>) {
-    match value {
-        Some(value) => time(out, value),
-        None => null(out),
+/// Writes times as RFC 3339 in UTC, to the microsecond, of a year from 0 to 9999. The calendar is reckoned by hand, in a
+/// tenth of the time that a library takes, and a day only once while it comes up again: most customers show four times,
+/// made on one day and over on another.
+#[derive(Debug, Default)]
+pub(super) struct Calendar {
+    even: Day,
+    odd: Day,
+}
+
+/// A day counted from 1970-01-01, and its date in digits.
+#[derive(Debug, Default)]
+struct Day {
+    number: Option<i64>,
+    date: [u8; 8],
+}
+
+impl Calendar {
+    /// The time at so many microseconds since 1970.
+    #[rustfmt::skip]
+    pub(super) fn rfc3339(&mut self, micros: i64) -> [u8; 27] {
+        const MICROS_OF_A_DAY: i64 = 86_400_000_000;
+        let of_day = micros.rem_euclid(MICROS_OF_A_DAY).cast_unsigned();
+        let (seconds, micros_left) = (small(of_day / 1_000_000), small(of_day % 1_000_000));
+        let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
+        let [y1, y2, y3, y4, m1, m2, d1, d2] = self.date(micros.div_euclid(MICROS_OF_A_DAY));
+        let [h1, h2, n1, n2, s1, s2, f1, f2] = eight_digits(clock * 100 + micros_left / 10_000);
+        let [.., f3, f4, f5, f6] = eight_digits(micros_left % 10_000);
+        [
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', //
+            f1, f2, f3, f4, f5, f6, b'Z',
+        ]
     }
-}
 
-pub(super) fn time(out: &mut Vec<u8>, time: Timestamp) {
-    out.reserve(29);
-    out.push(b'"');
-    out.extend_from_slice(&rfc3339(time));
-    out.push(b'"');
-}
-
-/// RFC 3339 in UTC, to the microsecond, of a year from 0 to 9999. The calendar is reckoned by hand, in a tenth of the
-/// time: four of these stand in most customers.
-#[rustfmt::skip]
-pub(super) fn rfc3339(time: Timestamp) -> [u8; 27] {
-    const MICROS_OF_A_DAY: i64 = 86_400_000_000;
-    let micros = time.as_microsecond();
-    let (year, month, day) = civil(micros.div_euclid(MICROS_OF_A_DAY));
-    let of_day = micros.rem_euclid(MICROS_OF_A_DAY).cast_unsigned();
-    let (seconds, micros) = (small(of_day / 1_000_000), small(of_day % 1_000_000));
-    let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
-    let [y1, y2, y3, y4, m1, m2, d1, d2] = eight_digits(year * 10_000 + month * 100 + day);
-    let [h1, h2, n1, n2, s1, s2, f1, f2] = eight_digits(clock * 100 + micros / 10_000);
-    let [.., f3, f4, f5, f6] = eight_digits(micros % 10_000);
-    [
-        y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', //
-        f1, f2, f3, f4, f5, f6, b'Z',
-    ]
+    fn date(&mut self, number: i64) -> [u8; 8] {
+        let day = if number % 2 == 0 { &mut self.even } else { &mut self.odd };
+        if day.number != Some(number) {
+            let (year, month, of_month) = civil(number);
+            *day = Day { number: Some(number), date: eight_digits(year * 10_000 + month * 100 + of_month) };
+        }
+        day.date
+    }
 }
 
 fn small(number: u64) -> u32 {
@@ -140,6 +148,8 @@ fn civil(days: i64) -> (u32, u32, u32) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -150,15 +160,15 @@ mod tests {
 
     #[test]
     fn times_are_those_of_the_calendar() {
-        for micros in [0, 1, 951_782_399_999_999, 951_782_400_000_000, 1_769_860_800_123_456, 4_102_444_800_000_000, -1]
-        {
-            let at = Timestamp::from_microsecond(micros).unwrap();
-            assert_eq!(written(|out| time(out, at)), format!("\"{at:.6}\""));
-        }
-        for day in (-100_000..200_000).step_by(13) {
-            let at = Timestamp::from_second(day * 86_400).unwrap();
-            assert_eq!(written(|out| time(out, at)), format!("\"{at:.6}\""));
-        }
+        let mut calendar = Calendar::default();
+        let written = |micros| String::from_utf8(calendar.rfc3339(micros).to_vec()).unwrap();
+        let moments =
+            [0, 1, 951_782_399_999_999, 951_782_400_000_000, 1_769_860_800_123_456, 4_102_444_800_000_000, -1];
+        let days = (-100_000..200_000).step_by(13).map(|day: i64| day * 86_400_000_000);
+        // Some days come up again, after others.
+        let micros: Vec<i64> = moments.into_iter().chain(days).flat_map(|micros| [micros, 0, micros + 1]).collect();
+        let expected = micros.iter().map(|&micros| format!("{:.6}", Timestamp::from_microsecond(micros).unwrap()));
+        assert!(micros.iter().copied().map(written).eq(expected));
     }
 
     #[test]

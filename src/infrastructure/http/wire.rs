@@ -10,7 +10,7 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::json_writer::rfc3339;
+use super::json_writer::Calendar;
 
 /// A text with a format of its own in the schema. Values are made by the server or judged by the domain, so parsing
 /// keeps whatever text came.
@@ -93,7 +93,8 @@ pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(str::from_utf8(&rfc3339(self.0)).unwrap_or_default())
+        serializer
+            .serialize_str(str::from_utf8(&Calendar::default().rfc3339(self.0.as_microsecond())).unwrap_or_default())
     }
 }
 

@@ -1,6 +1,5 @@
 //! What SQLite hands to a function of ours, read in its order, each as what the domain calls it.
 
-use jiff::Timestamp;
 use rusqlite::{
     functions::Context,
     types::{FromSqlError, FromSqlResult, ValueRef},
@@ -39,19 +38,11 @@ impl<'row> Arguments<'row> {
         self.value().as_str_or_null()
     }
 
-    pub(super) fn time(&mut self) -> FromSqlResult<Timestamp> {
-        time(self.integer()?)
-    }
-
-    pub(super) fn time_if_any(&mut self) -> FromSqlResult<Option<Timestamp>> {
-        self.value().as_i64_or_null()?.map(time).transpose()
+    pub(super) fn integer_if_any(&mut self) -> FromSqlResult<Option<i64>> {
+        self.value().as_i64_or_null()
     }
 
     pub(super) fn word<T>(&mut self, known: impl FnOnce(&str) -> Option<T>) -> FromSqlResult<T> {
         known(self.text()?).ok_or(FromSqlError::InvalidType)
     }
-}
-
-fn time(micros: i64) -> FromSqlResult<Timestamp> {
-    Timestamp::from_microsecond(micros).map_err(|_| FromSqlError::OutOfRange(micros))
 }

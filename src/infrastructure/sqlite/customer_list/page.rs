@@ -111,22 +111,22 @@ impl Page {
 fn listed<'row>(row: &'row Context<'_>) -> FromSqlResult<Listed<'row>> {
     let mut row = Arguments::of(row);
     Ok(Listed {
-        proof_expires_at: row.time_if_any()?,
+        proof_expires_at: row.integer_if_any()?,
         id: CustomerId::new(rows::uuid(row.integer()?, row.integer()?)),
         name: row.text()?,
         email: row.text()?,
         external_id: row.text_if_any()?,
         locale: row.text_if_any()?,
         metadata: row.text()?,
-        verified_at: row.time_if_any()?,
+        verified_at: row.integer_if_any()?,
         pending_email: row.text_if_any()?,
-        created_at: row.time()?,
-        updated_at: row.time()?,
+        created_at: row.integer()?,
+        updated_at: row.integer()?,
         version: row.number()?,
         proof_state: row.word(rows::proof_state)?,
         proof_attempts: row.number()?,
         proof_last_error: row.text_if_any()?,
-        proof_next_attempt_at: row.time_if_any()?,
-        proof_sent_at: row.time_if_any()?,
+        proof_next_attempt_at: row.integer_if_any()?,
+        proof_sent_at: row.integer_if_any()?,
     })
 }
