@@ -3,14 +3,20 @@
 //! rusqlite's own cache takes a statement out of a list by its text, wipes its parameters afterwards and puts it back: for
 //! five statements that is a twelfth of a registration. Here each is found by where its text lies, and stays.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, hash_map::Entry},
+};
 
 use rusqlite::{Connection, Result, Statement, ToSql};
+
+/// Where a text lies, and how long it is: no two texts share both.
+type Place = (*const u8, usize);
 
 /// Statements that are prepared when they are first needed.
 pub(super) struct Statements<'db> {
     db: &'db Connection,
-    prepared: RefCell<HashMap<*const u8, Statement<'db>>>,
+    prepared: RefCell<HashMap<Place, Statement<'db>>>,
 }
 
 /// The same without saying how long the connection lives, which a transaction need not know.
@@ -31,13 +37,10 @@ impl Execute for Statements<'_> {
     }
 
     fn execute(&self, sql: &'static str, parameters: &[&dyn ToSql]) -> Result<usize> {
-        let mut prepared = self.prepared.borrow_mut();
-        if let Some(statement) = prepared.get_mut(&sql.as_ptr()) {
-            return statement.execute(parameters);
+        match self.prepared.borrow_mut().entry((sql.as_ptr(), sql.len())) {
+            Entry::Occupied(prepared) => prepared.into_mut(),
+            Entry::Vacant(place) => place.insert(self.db.prepare(sql)?),
         }
-        let mut statement = self.db.prepare(sql)?;
-        let changed = statement.execute(parameters);
-        prepared.insert(sql.as_ptr(), statement);
-        changed
+        .execute(parameters)
     }
 }
