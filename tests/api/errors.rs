@@ -11,7 +11,7 @@ use crate::harness::Answer;
 
 /// Holds a failure against its envelope: just `code` and `message`, and `details` only where fields are at fault.
 #[track_caller]
-fn assert_failure(answer: &Answer, status: u16, code: &str) {
+pub fn assert_failure(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"), "{answer:?}");
     let envelope = answer.json();

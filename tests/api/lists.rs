@@ -2,9 +2,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use rollbook::{
+    application::ports::{CustomerQuery, StoreError},
+    domain::listed::Listed,
+};
 use serde_json::{Value, json};
 
 use crate::{
+    errors::assert_failure,
     harness::Rollbook,
     smtp_peer::{At, Do, SmtpPeer},
 };
@@ -61,6 +66,36 @@ async fn a_customer_is_listed_just_as_it_is_found_whatever_became_of_its_mail() 
     let later = rollbook.get("/api/customers").await.json();
     assert_eq!(later["items"][1]["verification"]["state"], "expired");
     assert_eq!(later["items"][1], rollbook.customer(&later["items"][1]["id"]).await);
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_written_or_read_is_an_error_and_the_next_one_is_whole() {
+    let rollbook = Rollbook::start().await;
+    for name in ["a", "b", "c"] {
+        rollbook.register(&format!("{name}@example.org")).await;
+    }
+    let query = || CustomerQuery { limit: 50, ..CustomerQuery::default() };
+    let bug = Box::new(|text: &mut Vec<u8>, _: &Listed<'_>| {
+        text.push(b'x');
+        assert!(text.len() < 2, "a bug in the middle of a page");
+    });
+    assert!(matches!(rollbook.registry.list_customers(query(), bug).await, Err(StoreError::Broken(_))));
+    assert_eq!(rollbook.all_pages("").await.len(), 3);
+
+    rollbook.database().execute("UPDATE customers SET updated_at = 253402300800000000 WHERE name = 'Ada Lovelace' AND email = 'b@example.org'", []).unwrap();
+    let answer = rollbook.get("/api/customers").await;
+    assert_failure(&answer, 500, "INTERNAL");
+    assert_eq!(rollbook.all_pages("email=a@example.org").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_moment_between_two_microseconds_is_behind_the_first_of_them() {
+    let rollbook = Rollbook::start().await;
+    let created_at = rollbook.register("ada@example.org").await["created_at"].as_str().unwrap().to_owned();
+    let a_little_later = created_at.replace('Z', "5Z");
+    assert_eq!(rollbook.all_pages(&format!("created_before={a_little_later}")).await.len(), 1);
+    assert_eq!(rollbook.all_pages(&format!("created_after={a_little_later}")).await.len(), 0);
+    assert_eq!(rollbook.all_pages(&format!("created_before={created_at}")).await.len(), 0);
 }
 
 #[tokio::test]

@@ -129,6 +129,8 @@ pub async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
         "?created_after=2026-01-01T00:00:00Z&created_before=2027-01-01T00:00:00Z",
         "?q=ada",
         "?q=a&sort=created_at&verified=true",
+        "?q=ada&email=ada@example.org&external_id=a",
+        "?q=ada&metadata%5Bplan%5D=a&created_after=2026-01-01T00:00:00Z&created_before=2027-01-01T00:00:00Z",
     ];
     for list in lists {
         assert_eq!(rollbook.get(&format!("/api/customers{list}")).await.status, 200, "{list}");

@@ -67,7 +67,7 @@ pub(super) fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
-/// Writes times as RFC 3339 in UTC, to the microsecond, of a year from 0 to 9999. The calendar is reckoned by hand, in a
+/// Writes times as RFC 3339 in UTC, to the microsecond, of a year from 1 to 9999. The calendar is reckoned by hand, in a
 /// tenth of the time that a library takes, and a day only once while it comes up again: most customers show four times,
 /// made on one day and over on another.
 #[derive(Debug, Default)]
@@ -162,11 +162,13 @@ mod tests {
     fn times_are_those_of_the_calendar() {
         let mut calendar = Calendar::default();
         let written = |micros| String::from_utf8(calendar.rfc3339(micros).to_vec()).unwrap();
+        let ends = [-62_135_596_800_000_000, 253_402_207_200_000_000];
         let moments =
             [0, 1, 951_782_399_999_999, 951_782_400_000_000, 1_769_860_800_123_456, 4_102_444_800_000_000, -1];
         let days = (-100_000..200_000).step_by(13).map(|day: i64| day * 86_400_000_000);
         // Some days come up again, after others.
-        let micros: Vec<i64> = moments.into_iter().chain(days).flat_map(|micros| [micros, 0, micros + 1]).collect();
+        let micros: Vec<i64> =
+            moments.into_iter().chain(days).flat_map(|micros| [micros, 0, micros + 1]).chain(ends).collect();
         let expected = micros.iter().map(|&micros| format!("{:.6}", Timestamp::from_microsecond(micros).unwrap()));
         assert!(micros.iter().copied().map(written).eq(expected));
     }

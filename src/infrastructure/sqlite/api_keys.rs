@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{
     SqliteStore,
@@ -27,9 +27,8 @@ impl ApiKeys for SqliteStore {
         self.writer
             .write(move |tx| {
                 let expires_at = key.expires_at.map(micros);
-                let row =
-                    (key.id.to_string(), key.name.as_str(), key.digest.0, &scopes, micros(key.created_at), expires_at);
-                tx.prepare_cached(INSERT)?.execute(row)?;
+                let (id, created_at) = (key.id.to_string(), micros(key.created_at));
+                tx.execute_kept(INSERT, params![id, key.name.as_str(), key.digest.0, scopes, created_at, expires_at])?;
                 Ok(())
             })
             .await

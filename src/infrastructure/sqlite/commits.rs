@@ -10,8 +10,12 @@ use std::{
 
 use crate::application::ports::Clock;
 
+#[cfg(test)]
+pub(super) mod told_clock;
+
 pub(super) struct Commits {
     clock: Arc<dyn Clock>,
+    /// Each commit counts twice, see [`Self::around`].
     count: AtomicU64,
     /// When the last one was, in milliseconds of the monotonic clock.
     last: AtomicU64,
@@ -24,10 +28,13 @@ impl Commits {
         commits
     }
 
-    /// There was one; to be said before anybody is told of it.
-    pub(super) fn add(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Release);
+    /// Counts a transaction, before it begins and before anybody can be told of its commit. What is read from then on is of
+    /// no older snapshot; and none that is kept holds up the checkpoint that may come with the commit.
+    pub(super) fn around<T>(&self, transact: impl FnOnce() -> T) -> T {
+        self.add();
+        let outcome = transact();
+        self.add();
+        outcome
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -40,30 +47,12 @@ impl Commits {
         self.clock.monotonic().saturating_sub(last) >= pause
     }
 
+    fn add(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// A clock that goes on when it is told to.
-#[cfg(test)]
-#[derive(Default)]
-pub(super) struct ToldClock(std::sync::Mutex<Duration>);
-
-#[cfg(test)]
-impl ToldClock {
-    pub(super) fn pass(&self, time: Duration) {
-        *self.0.lock().unwrap() += time;
-    }
-}
-
-#[cfg(test)]
-impl Clock for ToldClock {
-    fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::UNIX_EPOCH + self.monotonic()
-    }
-
-    fn monotonic(&self) -> Duration {
-        *self.0.lock().unwrap()
     }
 }

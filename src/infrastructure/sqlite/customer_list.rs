@@ -13,6 +13,12 @@ mod page;
 pub(super) use page::teach;
 use page::{IS_FOUND, PUT_ON_PAGE, Page};
 
+/// Whether many customers may have to be looked at who are not asked for, on the way to those who are.
+pub(super) fn looks_at_many(query: &CustomerQuery) -> bool {
+    let notes = query.metadata.len();
+    query.search.is_some() || query.created_before.is_some() || notes > 1 || (notes == 1 && query.verified.is_some())
+}
+
 /// The page that a query asks for.
 pub(super) fn page(db: &Connection, query: &CustomerQuery, write: WriteCustomer) -> rusqlite::Result<CustomerPage> {
     Page::of(query, write).filled_by(|| match &query.search {
@@ -69,7 +75,6 @@ impl Source {
 struct Statement {
     sql: String,
     values: Vec<Value>,
-    order: String,
 }
 
 impl Statement {
@@ -96,11 +101,7 @@ impl Statement {
             CustomerOrder::NewestFirst => ("<", "DESC", i64::MAX),
             CustomerOrder::OldestFirst => (">", "ASC", 0),
         };
-        let mut statement = Self {
-            sql: format!("SELECT {PUT_ON_PAGE} FROM {from} WHERE TRUE{condition}"),
-            values,
-            order: format!(" ORDER BY {key} {order}"),
-        };
+        let mut statement = Self { sql: format!("SELECT {PUT_ON_PAGE} FROM {from} WHERE TRUE{condition}"), values };
         let after = query.after.map_or(beginning, u64::cast_signed);
         statement.and(&format!("{key} {beyond} ?"), after);
         statement.filter(query, key);
@@ -108,6 +109,7 @@ impl Statement {
             statement.sql.push_str(" AND ");
             statement.sql.push_str(IS_FOUND);
         }
+        statement.sql.extend([" ORDER BY ", key, " ", order]);
         statement
     }
 
@@ -127,7 +129,7 @@ impl Statement {
             self.and("c.created_at > ?", rows::micros(time));
         }
         if let Some(time) = query.created_before {
-            self.and("c.created_at < ?", rows::micros(time));
+            self.and("c.created_at < ?", rows::micros_up(time));
         }
         for (name, value) in &query.metadata {
             let noted =
@@ -145,7 +147,7 @@ impl Statement {
 
     /// Puts what is found on the page in hand until it is full.
     fn fill_page(self, db: &Connection) -> rusqlite::Result<()> {
-        let mut statement = db.prepare_cached(&format!("{}{}", self.sql, self.order))?;
+        let mut statement = db.prepare_cached(&self.sql)?;
         let mut rows = statement.query(params_from_iter(self.values))?;
         while rows.next()?.is_some() && !page::is_full() {}
         Ok(())

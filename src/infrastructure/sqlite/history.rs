@@ -1,11 +1,11 @@
 //! The history's table: what happened to each customer, counted from 1.
 
+use rusqlite::params;
+
 use super::{
     rows::{halves, micros},
     writer::Transaction,
 };
-use rusqlite::params;
-
 use crate::domain::history::{Actor, Event};
 
 const ADD: &str = "INSERT INTO history (customer_id, number, at, deed, actor, note) \
@@ -15,7 +15,7 @@ const ADD: &str = "INSERT INTO history (customer_id, number, at, deed, actor, no
 pub(super) fn add(tx: &Transaction<'_>, event: &Event) -> rusqlite::Result<()> {
     let (customer, _) = halves(event.customer_id.uuid());
     let actor = match event.actor {
-        Actor::Key(id) => ["key:", &id.to_string()].concat(),
+        Actor::Key(id) => format!("key:{id}"),
         Actor::Owner => "owner".to_owned(),
         Actor::Rollbook => "rollbook".to_owned(),
     };

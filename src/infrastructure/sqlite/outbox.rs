@@ -182,7 +182,7 @@ pub(super) fn hasten(tx: &Transaction<'_>, key: i64, now: i64) -> rusqlite::Resu
 pub(super) fn cancel_waiting(tx: &Transaction<'_>, customer: i64) -> rusqlite::Result<()> {
     const CANCEL: &str = "UPDATE outbox SET state = 'cancelled', due_at = NULL, claimed = 0 \
         WHERE customer_id = ?1 AND state IN ('queued', 'deferred')";
-    tx.prepare_cached(CANCEL)?.execute([customer])?;
+    tx.execute_kept(CANCEL, params![customer])?;
     Ok(())
 }
 
@@ -204,7 +204,8 @@ fn claim_next(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Leased>,
     let due = (micros(terms.now), micros(terms.horizon));
     let Some(message) = tx.prepare_cached(FIND_DUE)?.query_row(due, message).optional()? else { return Ok(None) };
     let leased = Leased { message, until: terms.lease_until };
-    tx.prepare_cached(CLAIM)?.execute(claim_key(&leased))?;
+    let (key, until) = claim_key(&leased);
+    tx.execute_kept(CLAIM, params![key, until])?;
     Ok(Some(leased))
 }
 
@@ -213,7 +214,7 @@ fn give_back(tx: &Transaction<'_>, unsent: &[Leased]) -> Result<(), StoreError> 
         let (key, until) = claim_key(leased);
         // Of one that was claimed again after its lease, the first claim has overwritten when it was due.
         let due_at = leased.message.next_attempt_at.unwrap_or(leased.message.created_at);
-        tx.prepare_cached(GIVE_BACK)?.execute((key, until, micros(due_at)))?;
+        tx.execute_kept(GIVE_BACK, params![key, until, micros(due_at)])?;
     }
     Ok(())
 }
@@ -261,9 +262,9 @@ fn show(tx: &Transaction<'_>, (customer, proof): (i64, i64), settlement: &Settle
         Outcome::Failed { error } => ("failed", 1, Some(error), None, None, None),
     };
     if let Some(expires) = expires {
-        tx.prepare_cached(START_LIFE)?.execute((customer, proof, expires))?;
+        tx.execute_kept(START_LIFE, params![customer, proof, expires])?;
     }
-    tx.prepare_cached(SHOW)?.execute((customer, proof, state, counted, error, next, sent, expires))?;
+    tx.execute_kept(SHOW, params![customer, proof, state, counted, error, next, sent, expires])?;
     Ok(())
 }
 

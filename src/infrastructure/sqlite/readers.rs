@@ -27,7 +27,7 @@ use burst::Bursts;
 #[derive(Clone)]
 pub(super) struct Readers {
     pool: Pool<SqliteConnectionManager>,
-    bursts: Arc<Bursts>,
+    bursts: Bursts,
     scans: Arc<Semaphore>,
 }
 
@@ -63,7 +63,7 @@ impl Readers {
             .build(SqliteConnectionManager::file(path).with_flags(flags))
             .map_err(|error| OpenError::Threads(error.into()))?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let bursts = Arc::new(Bursts::new(pool.clone(), commits));
+        let bursts = Bursts::new(pool.clone(), commits);
         Ok(Self { pool, bursts, scans: Arc::new(Semaphore::new(cores)) })
     }
 

@@ -33,6 +33,11 @@ pub(super) fn micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
+/// The first microsecond that is not before a moment.
+pub(super) fn micros_up(time: Timestamp) -> i64 {
+    micros(time) + i64::from(time.subsec_nanosecond() % 1_000 > 0)
+}
+
 pub(super) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

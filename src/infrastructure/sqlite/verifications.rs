@@ -80,7 +80,7 @@ impl Verifications for SqliteStore {
             .write(move |tx| {
                 let id = request.message.verification.id;
                 let progress = &request.progress;
-                let shown = tx.prepare_cached(SHOW_NEW)?.execute((
+                let parameters = params![
                     id.customer_key.cast_signed(),
                     id.number,
                     rows::proof_state_word(progress.state),
@@ -89,7 +89,8 @@ impl Verifications for SqliteStore {
                     progress.sent_at.map(micros),
                     progress.expires_at.map(micros),
                     id.number - 1,
-                ))?;
+                ];
+                let shown = tx.execute_kept(SHOW_NEW, parameters)?;
                 if shown == 0 {
                     return Ok(false);
                 }
@@ -108,10 +109,10 @@ impl Verifications for SqliteStore {
         self.writer
             .write(move |tx| {
                 let now = micros(event.at);
-                let asked = tx.prepare_cached(ASK_AGAIN)?.execute((key, micros(asked_at), now))? == 1;
+                let asked = tx.execute_kept(ASK_AGAIN, params![key, micros(asked_at), now])? == 1;
                 if asked {
                     let (customer, proof) = outbox::hasten(tx, key, now)?;
-                    tx.prepare_cached(SHOW_HASTENED)?.execute((customer, proof, now))?;
+                    tx.execute_kept(SHOW_HASTENED, params![customer, proof, now])?;
                     history::add(tx, &event)?;
                 }
                 Ok(asked)
@@ -124,9 +125,9 @@ impl Verifications for SqliteStore {
         self.writer
             .write(move |tx| {
                 let key = id.customer_key.cast_signed();
-                let confirmed = tx.prepare_cached(CONFIRM)?.execute((key, id.number, micros(now)))? == 1;
+                let confirmed = tx.execute_kept(CONFIRM, params![key, id.number, micros(now)])? == 1;
                 if confirmed {
-                    tx.prepare_cached(SHOW_CONFIRMED)?.execute((key, micros(now)))?;
+                    tx.execute_kept(SHOW_CONFIRMED, params![key, micros(now)])?;
                     outbox::cancel_waiting(tx, key)?;
                     history::add(tx, &event)?;
                 }
@@ -159,10 +160,10 @@ pub(super) fn insert(tx: &Transaction<'_>, proof: &Verification) -> rusqlite::Re
 }
 
 /// Of a customer's open proofs the newest stay; the links of the others die.
-fn close_oldest(db: &Connection, newest: VerificationId) -> rusqlite::Result<()> {
+fn close_oldest(tx: &Transaction<'_>, newest: VerificationId) -> rusqlite::Result<()> {
+    const CLOSE: &str = "UPDATE verifications SET closed = 1 WHERE customer_id = ?1 AND number <= ?2 AND closed = 0";
     let oldest_open = i64::from(newest.number) - i64::try_from(MOST_OPEN).unwrap_or(i64::MAX);
-    db.prepare_cached("UPDATE verifications SET closed = 1 WHERE customer_id = ?1 AND number <= ?2 AND closed = 0")?
-        .execute((newest.customer_key.cast_signed(), oldest_open))?;
+    tx.execute_kept(CLOSE, params![newest.customer_key.cast_signed(), oldest_open])?;
     Ok(())
 }
 

@@ -198,13 +198,12 @@ fn run(
         for command in &mut group {
             command.leave_queue();
         }
-        let committed = commit_together(&statements, &mut group);
+        let committed = commits.around(|| commit_together(&statements, &mut group));
         // One that changed nothing proves nothing.
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
         if let Ok(Some((commit, registered))) = committed {
-            commits.add();
             on_commit(commit);
             chores.registered(registered);
         }

@@ -11,6 +11,7 @@ use std::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::program::running::{PATIENCE, Program};
 
@@ -85,10 +86,20 @@ impl Browser {
         }
     }
 
-    /// Clicks; a page that this leads to is there afterwards.
+    /// Clicks.
     pub(super) async fn click(&self, selector: &str) {
         let element = self.find(selector).await;
         self.tell(&format!("element/{}/click", element.0), &json!({})).await;
+    }
+
+    /// Clicks on what leads to another page, and waits until the page that it was on has given way.
+    pub(super) async fn leave_by(&self, selector: &str) {
+        let element = self.find(selector).await;
+        self.tell(&format!("element/{}/click", element.0), &json!({})).await;
+        let path = format!("/session/{}/element/{}/name", self.session, element.0);
+        let look = || answer_of(&self.client, self.port, Method::GET, &path, &Value::Null);
+        let gone = async { while look().await["error"] != "stale element reference" {} };
+        timeout(PATIENCE, gone).await.expect("the page gives way");
     }
 
     /// Whether an element has a background, as none has by itself.

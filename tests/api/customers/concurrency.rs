@@ -14,6 +14,14 @@ use tokio::time::timeout;
 
 use crate::harness::Rollbook;
 
+/// Somebody with this in front of the @.
+fn newcomer(local: &str) -> RegisterCustomer {
+    let name = CustomerName::parse("Ada").unwrap();
+    let email = EmailAddress::parse(&format!("{local}@example.org")).unwrap();
+    let particulars = Particulars { name, email, external_id: None, locale: None, metadata: Metadata::default() };
+    RegisterCustomer { particulars, actor: Actor::Rollbook }
+}
+
 /// A counter of `/metrics`.
 async fn counted(rollbook: &Rollbook, name: &str) -> u64 {
     let metrics = rollbook.get("/metrics").await.text;
@@ -49,6 +57,23 @@ async fn registrations_that_wait_together_are_committed_together() {
 }
 
 #[tokio::test]
+async fn what_is_acknowledged_is_read_at_once_even_where_reads_share_a_snapshot() {
+    let rollbook = Rollbook::start().await;
+    let registry = &rollbook.registry;
+    let before = registry.register_customer(newcomer("before")).await.unwrap();
+    rollbook.pass(Duration::from_secs(1));
+    // Nothing here waits, so the snapshot is in hand until something does.
+    assert!(registry.find_customer(before.id).await.unwrap().is_some());
+    let registering = registry.clone();
+    let elsewhere = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(registering.register_customer(newcomer("now"))).unwrap().id
+    });
+    let now = elsewhere.join().unwrap();
+    assert!(registry.find_customer(now).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn the_log_of_writes_stays_small_however_many_are_registered() {
     const MANY: u32 = 6400;
     const AT_ONCE: usize = 64;
@@ -59,13 +84,7 @@ async fn the_log_of_writes_stays_small_however_many_are_registered() {
     let mut longest = 0;
     let everybody: Vec<u32> = (0..MANY).collect();
     for some in everybody.chunks(AT_ONCE) {
-        let registered = some.iter().map(|n| {
-            let name = CustomerName::parse("Ada").unwrap();
-            let email = EmailAddress::parse(&format!("a{n}@example.org")).unwrap();
-            let metadata = Metadata::default();
-            let particulars = Particulars { name, email, external_id: None, locale: None, metadata };
-            rollbook.registry.register_customer(RegisterCustomer { particulars, actor: Actor::Rollbook })
-        });
+        let registered = some.iter().map(|n| rollbook.registry.register_customer(newcomer(&format!("a{n}"))));
         let registered = futures_util::future::join_all(registered).await;
         assert!(registered.iter().all(Result::is_ok));
         longest = longest.max(fs::metadata(&log).unwrap().len());

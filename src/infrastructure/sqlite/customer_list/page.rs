@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use rusqlite::{
     Connection, Error, Result,
     functions::{Context, FunctionFlags},
-    types::FromSqlResult,
+    types::{FromSqlResult, Null},
 };
 
 use super::super::{arguments::Arguments, rows, search_index};
@@ -36,10 +36,16 @@ thread_local! {
 pub(in super::super) fn teach(db: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     db.create_scalar_function("is_found", 2, flags, |row| with_page(|page| page.finds(row)))?;
-    db.create_scalar_function("put_on_page", 18, flags, |row| with_page(|page| Ok(page.put(&listed(row)?))))
+    db.create_scalar_function("put_on_page", 18, flags, |row| {
+        with_page(|page| {
+            page.put(&listed(row)?);
+            Ok(Null)
+        })
+    })
 }
 
-/// Fails where a column holds what no version of ours has written.
+/// Fails where a column holds what no version of ours has written. A panic becomes an error as well: it must not go on
+/// through SQLite.
 fn with_page<T>(act: impl FnOnce(&mut Page) -> FromSqlResult<T>) -> Result<T> {
     IN_HAND.with_borrow_mut(|page| {
         let page = page.as_mut().ok_or(Error::InvalidQuery)?;
@@ -87,14 +93,12 @@ impl Page {
     }
 
     fn finds(&mut self, row: &Context<'_>) -> FromSqlResult<bool> {
-        let Some(search) = &self.search else { return Ok(true) };
         let mut row = Arguments::of(row);
         search_index::searched_text(&mut self.searched, row.text()?, row.text()?);
-        Ok(search.finds(&self.searched))
+        Ok(self.search.as_ref().is_none_or(|search| search.finds(&self.searched)))
     }
 
-    /// Whether the customer is on it now.
-    fn put(&mut self, customer: &Listed<'_>) -> bool {
+    fn put(&mut self, customer: &Listed<'_>) {
         match self.room.checked_sub(1) {
             Some(room) => {
                 (self.write)(&mut self.written, customer);
@@ -103,7 +107,6 @@ impl Page {
             }
             None => self.has_more = true,
         }
-        !self.has_more
     }
 }
 
@@ -111,22 +114,22 @@ impl Page {
 fn listed<'row>(row: &'row Context<'_>) -> FromSqlResult<Listed<'row>> {
     let mut row = Arguments::of(row);
     Ok(Listed {
-        proof_expires_at: row.integer_if_any()?,
+        proof_expires_at: row.time_if_any()?,
         id: CustomerId::new(rows::uuid(row.integer()?, row.integer()?)),
         name: row.text()?,
         email: row.text()?,
         external_id: row.text_if_any()?,
         locale: row.text_if_any()?,
         metadata: row.text()?,
-        verified_at: row.integer_if_any()?,
+        verified_at: row.time_if_any()?,
         pending_email: row.text_if_any()?,
-        created_at: row.integer()?,
-        updated_at: row.integer()?,
+        created_at: row.time()?,
+        updated_at: row.time()?,
         version: row.number()?,
         proof_state: row.word(rows::proof_state)?,
         proof_attempts: row.number()?,
         proof_last_error: row.text_if_any()?,
-        proof_next_attempt_at: row.integer_if_any()?,
-        proof_sent_at: row.integer_if_any()?,
+        proof_next_attempt_at: row.time_if_any()?,
+        proof_sent_at: row.time_if_any()?,
     })
 }

@@ -8,7 +8,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, TryLockError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -27,34 +27,41 @@ const MOST_READS: u32 = 64;
 /// How long the last commit must be ago.
 const REST: Duration = Duration::from_millis(100);
 
+/// How long a burst that is to end waits for a read that takes longer than usual, before it asks again.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Where the burst of a thread is, if one is on.
+type Place = Arc<Mutex<Option<Burst>>>;
+
 /// The bursts that are on: one for each thread that reads, as far as there are cores.
+#[derive(Clone)]
 pub(super) struct Bursts {
     pool: Pool<SqliteConnectionManager>,
     commits: Arc<Commits>,
-    places: Vec<Mutex<Option<Burst>>>,
+    places: Vec<Place>,
 }
 
 impl Bursts {
     pub(super) fn new(pool: Pool<SqliteConnectionManager>, commits: Arc<Commits>) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { pool, commits, places: (0..threads).map(|_| Mutex::new(None)).collect() }
+        Self { pool, commits, places: (0..threads).map(|_| Place::default()).collect() }
     }
 
     /// Answers a question in the burst that is on, or begins one. Gives the question back where there can be none now.
-    pub(super) fn read<T, F>(self: &Arc<Self>, question: F) -> Result<rusqlite::Result<T>, F>
+    pub(super) fn read<T, F>(&self, question: F) -> Result<rusqlite::Result<T>, F>
     where
         F: FnOnce(&Connection) -> rusqlite::Result<T>,
     {
-        let place = place_of_this_thread() % self.places.len();
+        let Some(place) = self.places.get(number_of_this_thread() % self.places.len()) else { return Err(question) };
         // Another thread may have the same place: it is not waited for.
-        let Some(Ok(mut on)) = self.places.get(place).map(Mutex::try_lock) else { return Err(question) };
+        let Ok(mut on) = place.try_lock() else { return Err(question) };
         // Asked before the snapshot is taken, which may then be newer than it is said to be, but never older.
         let commits = self.commits.count();
         drop(on.take_if(|burst| burst.reads_left == 0 || burst.commits != commits));
         if on.is_none() {
             let Some(burst) = self.begin(commits) else { return Err(question) };
             *on = Some(burst);
-            self.end_soon(place);
+            tokio::spawn(end(Arc::clone(place)));
         }
         let Some(burst) = on.as_mut() else { return Err(question) };
         burst.reads_left -= 1;
@@ -73,19 +80,27 @@ impl Bursts {
         db.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])).ok()?;
         Some(Burst { db, commits, reads_left: MOST_READS })
     }
+}
 
-    /// Ends the burst when the tasks that are ready now have had their turn.
-    fn end_soon(self: &Arc<Self>, place: usize) {
-        let bursts = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::task::yield_now().await;
-            if let Some(place) = bursts.places.get(place) {
-                // A panic in the middle of a read leaves a snapshot that is to be given back all the same.
-                drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
-                place.clear_poison();
-            }
-        });
+/// Ends the burst when the tasks that are ready now have had their turn.
+async fn end(place: Place) {
+    tokio::task::yield_now().await;
+    // Another thread may have come to run this, and must not stand still while the burst's own reads something long.
+    while !is_ended(&place) {
+        tokio::time::sleep(PATIENCE).await;
     }
+}
+
+fn is_ended(place: &Mutex<Option<Burst>>) -> bool {
+    let mut on = match place.try_lock() {
+        Ok(on) => on,
+        Err(TryLockError::WouldBlock) => return false,
+        // A panic in the middle of a read leaves a snapshot that is to be given back all the same.
+        Err(TryLockError::Poisoned(on)) => on.into_inner(),
+    };
+    *on = None;
+    place.clear_poison();
+    true
 }
 
 /// A connection with its snapshot; dropping it gives both back.
@@ -107,10 +122,10 @@ impl Drop for Burst {
     }
 }
 
-fn place_of_this_thread() -> usize {
+fn number_of_this_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static PLACE: usize = NEXT.fetch_add(1, Ordering::Relaxed));
-    PLACE.with(|place| *place)
+    thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| *number)
 }
 
 #[cfg(test)]

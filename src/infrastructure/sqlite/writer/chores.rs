@@ -42,14 +42,14 @@ impl<'a> Chores<'a> {
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
+        let commits = self.commits;
         // While somebody waits the index is only filled: it holds a million customers before its parts are too many.
         let merges = self.unindexed == 0 || (self.unmerged >= MERGED_AFTER && !self.are_pressing());
-        let done = if merges { self.merge() } else { self.fill() };
+        let done = commits.around(|| if merges { self.merge() } else { self.fill() });
         if let Err(error) = done {
             tracing::warn!(%error, "the search index could not be kept up");
             (self.unindexed, self.unmerged) = (0, 0);
         }
-        self.commits.add();
     }
 
     fn fill(&mut self) -> rusqlite::Result<()> {

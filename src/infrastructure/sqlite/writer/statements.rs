@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
 };
 
-use rusqlite::{Connection, Result, Statement, ToSql};
+use rusqlite::{Connection, PrepFlags, Result, Statement, ToSql};
 
 /// Where a text lies, and how long it is: no two texts share both.
 type Place = (*const u8, usize);
@@ -39,7 +39,9 @@ impl Execute for Statements<'_> {
     fn execute(&self, sql: &'static str, parameters: &[&dyn ToSql]) -> Result<usize> {
         match self.prepared.borrow_mut().entry((sql.as_ptr(), sql.len())) {
             Entry::Occupied(prepared) => prepared.into_mut(),
-            Entry::Vacant(place) => place.insert(self.db.prepare(sql)?),
+            Entry::Vacant(place) => {
+                place.insert(self.db.prepare_with_flags(sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?)
+            }
         }
         .execute(parameters)
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, atomic::AtomicUsize};
 use super::*;
 use crate::{
     domain::message::MessageState,
-    infrastructure::sqlite::{StoreSettings, commits::ToldClock, connection, migrations},
+    infrastructure::sqlite::{StoreSettings, commits::told_clock::ToldClock, connection, migrations},
 };
 
 type Seen = Arc<Mutex<Vec<Commit>>>;

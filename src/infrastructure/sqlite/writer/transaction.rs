@@ -23,7 +23,7 @@ pub(in crate::infrastructure::sqlite) struct Transaction<'db> {
 
 /// What follows from a commit.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::infrastructure::sqlite) struct Effects {
+pub(super) struct Effects {
     /// Whether there is mail that is due.
     pub(super) queued_mail: bool,
     /// How many more customers wait to be indexed.
@@ -39,7 +39,7 @@ impl<'db> Transaction<'db> {
         Ok(Self { statements, changes_before, effects: Cell::default(), search_mark: OnceCell::new() })
     }
 
-    /// Executes a statement that is kept prepared; tells how many rows it changed.
+    /// Executes a statement that returns no rows and is kept prepared; tells how many it changed.
     pub(in crate::infrastructure::sqlite) fn execute_kept(
         &self,
         sql: &'static str,
@@ -93,7 +93,7 @@ impl<'db> Transaction<'db> {
     }
 
     /// Commits; tells what follows, if anything was changed.
-    pub(in crate::infrastructure::sqlite) fn commit(self) -> rusqlite::Result<Option<Effects>> {
+    pub(super) fn commit(self) -> rusqlite::Result<Option<Effects>> {
         let effects = self.effects.get();
         for (count, state) in effects.messages.into_iter().zip(MessageState::ALL).filter(|(count, _)| *count > 0) {
             outbox::count_new(&self, state, count)?;

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     application::ports::StoreError,
-    infrastructure::sqlite::{StoreSettings, commits::ToldClock, connection, readers::Readers},
+    infrastructure::sqlite::{StoreSettings, commits::told_clock::ToldClock, connection, readers::Readers},
 };
 
 struct Stage {
@@ -88,7 +88,7 @@ async fn what_this_program_commits_is_seen_at_once() {
     let outsider = stage.outsider();
     assert_eq!(stage.rows().await, 0);
     insert(&outsider);
-    stage.commits.add();
+    stage.commits.around(|| ());
     assert_eq!(stage.rows().await, 1);
 }
 
@@ -96,7 +96,7 @@ async fn what_this_program_commits_is_seen_at_once() {
 async fn while_commits_follow_each_other_each_read_has_a_snapshot_of_its_own() {
     let stage = Stage::at_rest();
     let outsider = stage.outsider();
-    stage.commits.add();
+    stage.commits.around(|| ());
     for rows in 0..3 {
         assert_eq!(stage.rows().await, rows);
         assert!(!is_held_up(&outsider));
