@@ -56,7 +56,7 @@ impl Customers for SqliteStore {
                 insert(tx, &customer).or_else(|error| Err(refusal(tx, &customer.particulars, error)?))?;
                 verifications::insert(tx, &request.message.verification)?;
                 outbox::insert(tx, &request.message)?;
-                history::add(tx, &event)?;
+                history::begin(tx, &event)?;
                 search_index::register(tx, &customer)?;
                 Ok(())
             })
