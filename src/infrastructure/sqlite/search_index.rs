@@ -22,7 +22,7 @@ const STEP: usize = 512;
 const MERGED_PAGES: u32 = 64;
 
 /// How many customers may come to wait to be indexed, in one run of the program, before registrations have to wait for
-/// it: a search looks through them one by one, at two to three of them in a microsecond.
+/// it: a search looks through them one by one, several of them in a microsecond.
 pub(super) const LONGEST_TAIL: usize = 1 << 18;
 
 /// Stands before each word, so that a word's first one or two characters make a run of three with it.
