@@ -46,6 +46,13 @@ pub struct StoreSettings {
     pub echo: bool,
 }
 
+#[cfg(test)]
+impl StoreSettings {
+    /// One reader, one place before the writer, and no patience.
+    const LEAST: Self =
+        Self { readers: NonZeroUsize::MIN, writer_queue: NonZeroUsize::MIN, busy_timeout: Duration::ZERO, echo: false };
+}
+
 /// What is told of each commit, on the writer's thread.
 pub type OnCommit = Arc<dyn Fn(Commit) + Send + Sync>;
 

@@ -50,11 +50,7 @@ pub(super) struct Columns<'row> {
 
 impl<'row> Columns<'row> {
     pub(super) const fn of(row: &'row Row<'row>) -> Self {
-        Self::at(row, 0)
-    }
-
-    pub(super) const fn at(row: &'row Row<'row>, column: usize) -> Self {
-        Self { row, next: column }
+        Self { row, next: 0 }
     }
 
     pub(super) fn value<T: rusqlite::types::FromSql>(&mut self) -> rusqlite::Result<T> {

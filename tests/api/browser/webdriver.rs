@@ -86,17 +86,16 @@ impl Browser {
         }
     }
 
-    /// Clicks.
-    pub(super) async fn click(&self, selector: &str) {
+    /// Clicks on what the selector finds.
+    pub(super) async fn click(&self, selector: &str) -> Element {
         let element = self.find(selector).await;
         self.tell(&format!("element/{}/click", element.0), &json!({})).await;
+        element
     }
 
     /// Clicks on what leads to another page, and waits until the page that it was on has given way.
     pub(super) async fn leave_by(&self, selector: &str) {
-        let element = self.find(selector).await;
-        self.tell(&format!("element/{}/click", element.0), &json!({})).await;
-        let path = format!("/session/{}/element/{}/name", self.session, element.0);
+        let path = format!("/session/{}/element/{}/name", self.session, self.click(selector).await.0);
         let look = || answer_of(&self.client, self.port, Method::GET, &path, &Value::Null);
         let gone = async { while look().await["error"] != "stale element reference" {} };
         timeout(PATIENCE, gone).await.expect("the page gives way");

@@ -10,32 +10,27 @@ use crate::{
 
 type Seen = Arc<Mutex<Vec<Commit>>>;
 
-fn writer(queue: usize) -> (Writer, Seen, tempfile::TempDir) {
+fn database() -> (Connection, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
-    let settings = StoreSettings {
-        readers: NonZeroUsize::MIN,
-        writer_queue: NonZeroUsize::MIN,
-        busy_timeout: Duration::ZERO,
-        echo: false,
-    };
+    let settings = StoreSettings::LEAST;
     migrations::migrate(&path, &settings, folder.path(), "t").unwrap();
     let db = connection::open_to_write(&path, settings.busy_timeout, settings.echo).unwrap();
     db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT").unwrap();
-    let commits = Seen::default();
-    let seen = Arc::clone(&commits);
+    (db, folder)
+}
+
+fn commits() -> Arc<Commits> {
+    Arc::new(Commits::by(Arc::new(ToldClock::default())))
+}
+
+fn writer(queue: usize) -> (Writer, Seen, tempfile::TempDir) {
+    let (db, folder) = database();
+    let seen_commits = Seen::default();
+    let seen = Arc::clone(&seen_commits);
     let on_commit: OnCommit = Arc::new(move |commit| seen.lock().unwrap().push(commit));
-    (
-        Writer::start(
-            db,
-            NonZeroUsize::new(queue).unwrap(),
-            Arc::new(Commits::by(Arc::new(ToldClock::default()))),
-            on_commit,
-        )
-        .unwrap(),
-        commits,
-        folder,
-    )
+    let writer = Writer::start(db, NonZeroUsize::new(queue).unwrap(), commits(), on_commit).unwrap();
+    (writer, seen_commits, folder)
 }
 
 async fn insert(writer: &Writer, n: i64) -> Result<usize, StoreError> {
@@ -228,4 +223,14 @@ async fn a_command_that_is_undone_is_no_commit_and_proves_nothing() {
     assert!(undone.await.is_err());
     assert!(writer.is_in_trouble() && commits.lock().unwrap().is_empty());
     assert_eq!(stored(&writer).await, 0);
+}
+
+#[test]
+fn what_is_done_when_nobody_waits_is_announced_to_readers_too() {
+    let (db, _folder) = database();
+    let (statements, commits) = (Statements::of(&db), commits());
+    let mut chores = Chores::begin(&statements, &commits);
+    chores.registered(1);
+    chores.step();
+    assert_eq!(commits.count(), 2, "before and after");
 }

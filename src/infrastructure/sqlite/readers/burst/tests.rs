@@ -1,6 +1,6 @@
 //! What reads that come together may see, and what they leave behind.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
@@ -23,13 +23,8 @@ impl Stage {
     fn at_rest() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        let settings = StoreSettings {
-            // A second connection would be opened behind the scenes, and look at the database for a moment.
-            readers: NonZeroUsize::MIN,
-            writer_queue: NonZeroUsize::MIN,
-            busy_timeout: Duration::ZERO,
-            echo: false,
-        };
+        // A second reader would be opened behind the scenes, and look at the database for a moment.
+        let settings = StoreSettings::LEAST;
         let clock = Arc::new(ToldClock::default());
         let commits = Arc::new(Commits::by(Arc::clone(&clock) as _));
         let writing = connection::open_to_write(&path, settings.busy_timeout, false).unwrap();
@@ -90,6 +85,19 @@ async fn what_this_program_commits_is_seen_at_once() {
     insert(&outsider);
     stage.commits.around(|| ());
     assert_eq!(stage.rows().await, 1);
+}
+
+#[tokio::test]
+async fn a_burst_is_over_before_a_commit_begins_and_none_begins_during_it() {
+    let stage = Stage::at_rest();
+    let outsider = stage.outsider();
+    insert(&outsider);
+    stage.rows().await;
+    assert!(is_held_up(&outsider));
+    stage.commits.around(|| {
+        assert!(stage.readers.bursts.read(|_| Ok(())).is_err(), "there was a burst");
+        assert!(!is_held_up(&outsider));
+    });
 }
 
 #[tokio::test]
