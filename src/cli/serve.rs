@@ -21,7 +21,7 @@ pub(super) fn run(config: &Config) -> Result<(), Failed> {
         LogFormat::Pretty => Form::Pretty,
         LogFormat::Json => Form::Json,
     };
-    telemetry::start_log(&config.log.filter, form).map_err(|error| Failed::of_use(format!("ROLLBOOK_LOG: {error}")))?;
+    telemetry::start_log(config.log.filter.clone(), form).map_err(std::io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(config))
 }

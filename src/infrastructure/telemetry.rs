@@ -2,12 +2,17 @@
 
 use std::{io::IsTerminal, panic};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
 
 pub mod metrics;
 
 /// Below this, what others write names the machine it was built on, or says over many lines what we say in one.
-const QUIET: &str = "refinery_core=warn,r2d2=warn";
+const QUIET: [(&str, LevelFilter); 2] = [("refinery_core", LevelFilter::WARN), ("r2d2", LevelFilter::WARN)];
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +26,10 @@ pub enum Form {
 /// Starts the log on stderr, and lets it tell of panics. `filter` is a level, or levels by module.
 ///
 /// # Errors
-/// If the filter is none, or a log was started before.
-pub fn start_log(filter: &str, form: Form) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))?;
+/// If a log was started before.
+pub fn start_log(filter: Targets, form: Form) -> Result<(), TryInitError> {
+    let others = filter.default_level().unwrap_or(LevelFilter::OFF);
+    let filter = Targets::new().with_default(others).with_targets(QUIET).with_targets(filter);
     let registry = tracing_subscriber::registry().with(filter);
     match form {
         Form::Pretty => {

@@ -102,7 +102,7 @@ macro_rules! settings {
         }),+];
 
         /// Every setting with its real type.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq)]
         pub struct Config {
             $(
                 $(#[doc = $about])+
@@ -112,7 +112,7 @@ macro_rules! settings {
 
         $(
             $(#[doc = $about])+
-            #[derive(Debug, Clone, PartialEq, Eq)]
+            #[derive(Debug, Clone, PartialEq)]
             pub struct $Group {
                 $(
                     $(#[doc = $help])+

@@ -4,6 +4,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use tracing_subscriber::filter::Targets;
+
 use super::{
     base_url::BaseUrl,
     formats::{
@@ -184,7 +186,7 @@ settings! {
     /// What the log says, and how.
     log: Log, "Log" {
         /// What is logged: a level, or levels by module, commas between.
-        log => filter: String = "info" as LOG_FILTER;
+        log => filter: Targets = "info" as LOG_FILTER;
         /// Lines for people, or JSON for machines.
         log_format => format: LogFormat = "pretty" as LOG_FORMAT;
     }

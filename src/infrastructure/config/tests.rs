@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
+use tracing::Level;
+
 use super::*;
 
 /// A world with only these variables in it.
@@ -321,7 +323,7 @@ fn every_bad_value_is_refused_with_one_line_that_says_what_is_expected() {
         ("mail_backoff", &[""], "list of 1 to 32 values"),
         ("mail_backoff", &["30s,", "30s,0s", "30s 2m,x"], "which is not a duration within 1ms–1day"),
         ("http_max_body_bytes", &["0", "64kb", "64 KB", "17MiB", "-1", "99999999999999999999MiB"], "within 1KiB–16MiB"),
-        ("log", &["", "info,rollbook=loudest"], "not a log filter"),
+        ("log", &["", "inof", "=", "=info", "rollbook=", "info,", "info,rollbook=loudest"], "not a log filter"),
         ("smtp_url", &["relay.example:587", "http://relay.example"], "the value is not a URL such as smtp://"),
         ("mail_api_key", &["two words", "k\n"], "visible ASCII"),
     ] {
@@ -332,6 +334,19 @@ fn every_bad_value_is_refused_with_one_line_that_says_what_is_expected() {
             assert!(problems.contains(expected), "{bad:?}: {problems}");
             assert_eq!(problems.lines().count(), 1, "{problems}");
         }
+    }
+}
+
+#[test]
+fn a_module_can_be_logged_at_a_level_of_its_own() {
+    let variables = [("ROLLBOOK_LOG", "warn, rollbook::infrastructure=debug")];
+    let filter = Config::load(&environment(&variables)).unwrap().config.log.filter;
+    for (module, level, logged) in [
+        ("rollbook::infrastructure::http", Level::DEBUG, true),
+        ("rollbook::app", Level::INFO, false),
+        ("rollbook::app", Level::WARN, true),
+    ] {
+        assert_eq!(filter.would_enable(module, &level), logged, "{module} {level}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 use super::{
     super::{base_url::BaseUrl, origin::Origin, smtp_url::SmtpUrl},
     Format, Shape,
@@ -21,7 +23,7 @@ pub(in super::super) const ORIGIN: Text<Origin> = Text { placeholder: "ORIGIN", 
 pub(in super::super) const SMTP_URL: Text<SmtpUrl> = Text { placeholder: "URL", read: SmtpUrl::parse };
 pub(in super::super) const SENDER: Text<Sender> = Text { placeholder: "SENDER", read: sender };
 pub(in super::super) const SECRET: Text<Secret> = Text { placeholder: "SECRET", read: secret };
-pub(in super::super) const LOG_FILTER: Text<String> = Text { placeholder: "FILTER", read: log_filter };
+pub(in super::super) const LOG_FILTER: Text<Targets> = Text { placeholder: "FILTER", read: log_filter };
 
 impl<T> Shape for Text<T> {
     fn placeholder(&self) -> String {
@@ -60,11 +62,17 @@ fn sender(text: &str) -> Result<Sender, String> {
         .map_err(|error| format!("is not a sender, such as hello@acme.example or Acme <hello@acme.example>: {error}"))
 }
 
-fn log_filter(text: &str) -> Result<String, String> {
-    let filter = tracing_subscriber::EnvFilter::builder().parse(text);
-    if filter.is_ok() && !text.trim().is_empty() {
-        Ok(text.to_owned())
-    } else {
-        Err("is not a log filter, such as info or warn,rollbook=debug".to_owned())
-    }
+/// A word that is no level is a slip, not the name of a module: taken as one, it would silence all others.
+fn log_filter(text: &str) -> Result<Targets, String> {
+    let mut directives = text.split(',').map(str::trim);
+    let filter = directives.try_fold(Targets::new(), |filter, directive| match directive.split_once('=') {
+        Some((module, level)) if !module.is_empty() => Some(filter.with_target(module, log_level(level)?)),
+        Some(_) => None,
+        None => Some(filter.with_default(log_level(directive)?)),
+    });
+    filter.ok_or_else(|| "is not a log filter, such as info or warn,rollbook=debug".to_owned())
+}
+
+fn log_level(word: &str) -> Option<LevelFilter> {
+    word.parse().ok().filter(|_| !word.is_empty())
 }
