@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 
 use super::{email_address::EmailAddress, secret::Secret, verification::VerificationId};
 
-/// The secret of one installation: 256 bits, kept in a file of its own beside the database.
+/// The secret of one installation: 256 bits, kept in a file of its own beside the database. Held as what HMAC makes of it
+/// before the first octet of a message, which is made once; wiped when dropped.
 #[derive(Clone)]
-pub struct MacKey(Zeroizing<[u8; 32]>);
+pub struct MacKey(Hmac<Sha256>);
 
 /// The token of a mailed link, split but not yet believed.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,13 +29,18 @@ pub struct Token {
 /// How long a token is, in characters: 16 bytes of id and 32 of MAC in base64url.
 pub const TOKEN_CHARACTERS: usize = 64;
 
-const CURSOR_MAC_BYTES: usize = 8;
+/// How long a cursor is: 8 bytes of row and the first 8 of its MAC, and so many characters of base64url.
+const CURSOR_BYTES: usize = 16;
+const CURSOR_CHARACTERS: usize = 22;
 
 impl MacKey {
     /// Takes 256 random bits for the key.
     #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        // A key shorter than a block is filled up with zeros (RFC 2104, section 2).
+        let mut block = Zeroizing::new([0; 64]);
+        block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Self(Hmac::new((&*block).into()))
     }
 
     /// The token for a proof of an address: bound to both, so that neither can be exchanged.
@@ -57,18 +63,30 @@ impl MacKey {
     /// An opaque cursor that goes on behind a row.
     #[must_use]
     pub fn cursor(&self, row: u64) -> String {
-        let row = row.to_be_bytes();
-        let mac = self.mac(&[b"cursor1", &row]);
-        BASE64URL_NOPAD.encode(&[row.as_slice(), mac.get(..CURSOR_MAC_BYTES).unwrap_or_default()].concat())
+        let mut bytes = [0; CURSOR_BYTES];
+        let (head, tail) = bytes.split_at_mut(8);
+        head.copy_from_slice(&row.to_be_bytes());
+        tail.copy_from_slice(&self.cursor_mac(row));
+        let mut text = String::with_capacity(CURSOR_CHARACTERS);
+        BASE64URL_NOPAD.encode_append(&bytes, &mut text);
+        text
     }
 
     /// The row behind a cursor of ours; none for any other text.
     #[must_use]
     pub fn row_of(&self, cursor: &str) -> Option<u64> {
-        let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
-        let (row, _) = bytes.split_first_chunk::<8>()?;
+        let mut bytes = [0; CURSOR_BYTES];
+        if cursor.len() != CURSOR_CHARACTERS || BASE64URL_NOPAD.decode_mut(cursor.as_bytes(), &mut bytes).is_err() {
+            return None;
+        }
+        let (row, mac) = bytes.split_first_chunk()?;
         let row = u64::from_be_bytes(*row);
-        bool::from(self.cursor(row).as_bytes().ct_eq(cursor.as_bytes())).then_some(row)
+        bool::from(self.cursor_mac(row).ct_eq(mac)).then_some(row)
+    }
+
+    fn cursor_mac(&self, row: u64) -> [u8; CURSOR_BYTES - 8] {
+        let mac = self.mac(&[b"cursor1", &row.to_be_bytes()]);
+        std::array::from_fn(|at| mac.get(at).copied().unwrap_or_default())
     }
 
     fn verification_mac(&self, id: VerificationId, canonical: &str) -> [u8; 32] {
@@ -77,10 +95,7 @@ impl MacKey {
 
     /// HMAC-SHA256 (RFC 2104) over parts that a fixed-length purpose keeps apart.
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        // A key shorter than a block is filled up with zeros (RFC 2104, section 2).
-        let mut block = Zeroizing::new([0; 64]);
-        block.iter_mut().zip(self.0.iter()).for_each(|(to, from)| *to = *from);
-        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        let mut mac = self.0.clone();
         for part in parts {
             mac.update(part);
         }
@@ -125,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_token_is_64_characters_and_matches_its_address_only() {
-        let key = MacKey::new([1; 32]);
+        let key = MacKey::new(&[1; 32]);
         let text = key.token(ID, &ada());
         assert_eq!(text.expose().len(), TOKEN_CHARACTERS);
         let token = Token::parse(text.expose()).unwrap();
@@ -133,12 +148,12 @@ mod tests {
         assert!(key.matches(&token, ada().canonical()));
         assert!(key.matches(&token, EmailAddress::parse("ada@example.ORG").unwrap().canonical()));
         assert!(!key.matches(&token, "eve@example.org"));
-        assert!(!MacKey::new([2; 32]).matches(&token, ada().canonical()));
+        assert!(!MacKey::new(&[2; 32]).matches(&token, ada().canonical()));
     }
 
     #[test]
     fn every_changed_character_of_a_token_spoils_it() {
-        let key = MacKey::new([1; 32]);
+        let key = MacKey::new(&[1; 32]);
         let text = key.token(ID, &ada()).expose().to_owned();
         for place in 0..text.len() {
             let other = if text.as_bytes()[place] == b'A' { "B" } else { "A" };
@@ -157,10 +172,10 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_installation_or_a_made_up_one_leads_nowhere() {
-        let key = MacKey::new([1; 32]);
+        let key = MacKey::new(&[1; 32]);
         let cursor = key.cursor(77);
         assert_eq!(key.row_of(&cursor), Some(77));
-        assert_eq!(MacKey::new([2; 32]).row_of(&cursor), None);
+        assert_eq!(MacKey::new(&[2; 32]).row_of(&cursor), None);
         for text in ["", "77", "AAAAAAAAAAA", &format!("{cursor}A"), &"A".repeat(10_000)] {
             assert_eq!(key.row_of(text), None, "{text}");
         }
@@ -168,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_key_and_a_token_do_not_show_in_debug() {
-        let key = MacKey::new([0xab; 32]);
+        let key = MacKey::new(&[0xab; 32]);
         let token = Token::parse(key.token(ID, &ada()).expose()).unwrap();
         assert_eq!(format!("{key:?} {token:?}"), "MacKey(…) Token(…)");
     }

@@ -173,17 +173,17 @@ impl DataFolder {
 
     fn parse_key(&self, text: &[u8]) -> Result<MacKey, FolderError> {
         let bytes = HEXLOWER_PERMISSIVE.decode(text.trim_ascii()).map(Zeroizing::new);
-        let key = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-        key.map(MacKey::new).ok_or_else(|| FolderError::MailKey { path: self.mail_key_file(), fault: "damaged" })
+        let key = bytes.ok().and_then(|bytes| Some(MacKey::new(bytes.as_slice().try_into().ok()?)));
+        key.ok_or_else(|| FolderError::MailKey { path: self.mail_key_file(), fault: "damaged" })
     }
 
     /// Writes a new key beside its place and moves it there when it is on the disk: no crash leaves half a key.
     fn make_key(&self, entropy: &dyn Entropy) -> Result<MacKey, FolderError> {
-        let mut bytes = [0; 32];
-        entropy.fill(&mut bytes);
+        let mut bytes = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *bytes);
         let path = self.mail_key_file();
         let beside = self.root.join("mail.key.new");
-        let text = Zeroizing::new(HEXLOWER_PERMISSIVE.encode(&bytes) + "\n");
+        let text = Zeroizing::new(HEXLOWER_PERMISSIVE.encode(&*bytes) + "\n");
         let write = || {
             let _ = fs::remove_file(&beside);
             let mut file = private_file(&beside)?;
@@ -193,7 +193,7 @@ impl DataFolder {
             File::open(&self.root)?.sync_all()
         };
         write().map_err(|source| of_io(&path, source))?;
-        Ok(MacKey::new(bytes))
+        Ok(MacKey::new(&bytes))
     }
 }
 

@@ -67,7 +67,7 @@ async fn a_token_by_another_key_proves_nothing() {
     rollbook.register("ada@example.org").await;
     let page = rollbook.registry.list_messages(MessageQuery { after: None, limit: 1, customer: None }).await.unwrap();
     let proof = &page.messages[0].verification;
-    let forged = MacKey::new([7; 32]).token(proof.id, &proof.email);
+    let forged = MacKey::new(&[7; 32]).token(proof.id, &proof.email);
     proves_nothing(&rollbook, forged.expose()).await;
 }
 
