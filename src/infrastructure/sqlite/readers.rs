@@ -15,7 +15,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The page caches of all readers together, in KiB, as far as [`LEAST_CACHE_KIB`] allows: where there are few, each may
 /// keep more.
-const CACHES_KIB: u32 = 32 << 10;
+const CACHES_KIB: u32 = 48 << 10;
 
 /// The least page cache of one reader, in KiB: room for the inner pages of the indexes of millions of customers.
 const LEAST_CACHE_KIB: u32 = 2 << 10;
