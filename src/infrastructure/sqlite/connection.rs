@@ -135,7 +135,13 @@ mod tests {
         let memory = Connection::open_in_memory().unwrap();
         let mut options = memory.prepare("PRAGMA compile_options").unwrap();
         let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        for with in ["DEFAULT_MEMSTATUS=0", "OMIT_SHARED_CACHE", "OMIT_LOAD_EXTENSION", "ENABLE_FTS5"] {
+        for with in [
+            "DEFAULT_MEMSTATUS=0",
+            "DEFAULT_PCACHE_INITSZ=0",
+            "OMIT_SHARED_CACHE",
+            "OMIT_LOAD_EXTENSION",
+            "ENABLE_FTS5",
+        ] {
             assert!(options.iter().any(|option| option == with), "{with}: {options:?}");
         }
         for without in ["ENABLE_MEMORY_MANAGEMENT", "ENABLE_API_ARMOR", "ENABLE_LOAD_EXTENSION", "ENABLE_FTS3"] {
