@@ -227,7 +227,9 @@ fn migrate_folder(folder: &DataFolder, config: &Config, clock: &dyn Clock) -> Re
     let stamp = clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let settings = adapt::store_settings(config);
     let migrated = migrations::migrate(&folder.database(), &settings, &folder.backups(), &stamp)?;
-    if migrated.from != migrated.to {
+    if migrated.from == migrated.to {
+        tracing::debug!(schema = migrated.to, "the schema was up to date");
+    } else {
         let snapshot = migrated.snapshot.as_deref().map(|path| tracing::field::display(path.display()));
         tracing::info!(from = migrated.from, to = migrated.to, snapshot, "the schema is up to date");
     }

@@ -16,6 +16,12 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
+/// A line of refinery's table: the version, name and checksum of a migration that was applied.
+type Applied<T> = (i64, T, T);
+
+/// What refinery's table holds when just what is embedded was applied.
+const EMBEDDED: &[Applied<&str>] = &include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
 /// How many snapshots are kept.
 const KEPT_SNAPSHOTS: usize = 3;
 
@@ -83,6 +89,12 @@ pub struct Migrated {
 /// [`MigrateError`]; but for [`MigrateError::Broken`] the database is then as it was.
 pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
     let mut db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
+    let applied = applied(&db).map_err(MigrateError::Unreadable)?;
+    if is_embedded(&applied) {
+        // Refinery would keep half a megabyte of regular expressions to find that out.
+        let schema = newest_of(&applied);
+        return Ok(Migrated { from: schema, to: schema, snapshot: None });
+    }
     migrate_by(&runner(), &mut db, backups, stamp)
 }
 
@@ -92,7 +104,14 @@ pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &st
 /// [`MigrateError::Open`], [`MigrateError::Unreadable`].
 pub fn is_up_to_date(path: &Path, settings: &StoreSettings) -> Result<bool, MigrateError> {
     let db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-    Ok(schema_of(&db).map_err(MigrateError::Unreadable)? == newest(&runner()))
+    Ok(is_embedded(&applied(&db).map_err(MigrateError::Unreadable)?))
+}
+
+fn is_embedded(applied: &[Applied<String>]) -> bool {
+    applied
+        .iter()
+        .map(|(version, name, checksum)| (*version, name.as_str(), checksum.as_str()))
+        .eq(EMBEDDED.iter().copied())
 }
 
 /// Grouped: the migrations and their lines in the history table commit together, or not at all.
@@ -102,7 +121,7 @@ fn runner() -> Runner {
 
 fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
     let known = newest(runner);
-    let found = schema_of(db).map_err(MigrateError::Unreadable)?;
+    let found = newest_of(&applied(db).map_err(MigrateError::Unreadable)?);
     // refinery writes its own table before it looks, so a file of the future is turned away before refinery sees it.
     if found > known {
         return Err(MigrateError::Newer { found, known });
@@ -115,7 +134,7 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
     } else {
         None
     };
-    let report = runner.run(db).map_err(|error| match error.kind() {
+    runner.run(db).map_err(|error| match error.kind() {
         refinery::error::Kind::DivergentVersion(..) | refinery::error::Kind::MissingVersion(..) => {
             MigrateError::Different(error)
         }
@@ -126,8 +145,6 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
         check_references(db, snapshot.as_deref())?;
     }
     forget_old_snapshots(backups);
-    let applied = report.applied_migrations().len();
-    tracing::debug!(from = found, to = known, applied, "schema");
     Ok(Migrated { from: found, to: known, snapshot })
 }
 
@@ -145,15 +162,17 @@ fn newest(runner: &Runner) -> i64 {
     runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
-fn schema_of(db: &Connection) -> rusqlite::Result<i64> {
-    let there = db
-        .query_row("SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'", [], |_| Ok(()))
-        .optional()?
-        .is_some();
-    if !there {
-        return Ok(0);
+/// What was applied, the oldest first; nothing in a new database.
+fn applied(db: &Connection) -> rusqlite::Result<Vec<Applied<String>>> {
+    if !db.table_exists(None, "refinery_schema_history")? {
+        return Ok(Vec::new());
     }
-    db.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
+    let mut lines = db.prepare("SELECT version, name, checksum FROM refinery_schema_history ORDER BY version")?;
+    lines.query_map([], |line| Ok((line.get(0)?, line.get(1)?, line.get(2)?)))?.collect()
+}
+
+fn newest_of(applied: &[Applied<String>]) -> i64 {
+    applied.last().map_or(0, |(version, ..)| *version)
 }
 
 fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
@@ -241,6 +260,26 @@ mod tests {
     }
 
     #[test]
+    fn a_start_asks_refinery_unless_just_what_is_embedded_was_applied() {
+        for (change, refused) in [
+            ("UPDATE refinery_schema_history SET checksum = '7'", "was migrated by another build"),
+            ("UPDATE refinery_schema_history SET name = 'other'", "was migrated by another build"),
+            ("INSERT INTO refinery_schema_history VALUES (99, 'new', '', '7')", "newer than this binary"),
+            ("DELETE FROM refinery_schema_history", "of another program"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("rollbook.db");
+            let start = || migrate(&path, &StoreSettings::LEAST, folder.path(), "t");
+            let is_up_to_date = || is_up_to_date(&path, &StoreSettings::LEAST).unwrap();
+            assert_eq!(start().unwrap().to, start().unwrap().from);
+            assert!(is_up_to_date(), "what refinery noted is what is looked for");
+            open(folder.path()).execute_batch(change).unwrap();
+            assert!(!is_up_to_date(), "{change}");
+            assert!(start().unwrap_err().to_string().contains(refused), "{change}");
+        }
+    }
+
+    #[test]
     fn another_programs_database_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let mut db = open(folder.path());
@@ -260,7 +299,7 @@ mod tests {
         assert_eq!(snapshot.file_name().unwrap(), "pre-1-2-t2.db");
         let old = Connection::open(snapshot).unwrap();
         assert_eq!(old.query_row("SELECT n FROM one", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
-        assert_eq!(schema_of(&old).unwrap(), 1);
+        assert_eq!(newest_of(&applied(&old).unwrap()), 1);
     }
 
     #[test]
@@ -271,7 +310,7 @@ mod tests {
         migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap();
         let error = migrate_by(&steps(&[ONE, TWO, broken]), &mut db, folder.path(), "t2").unwrap_err();
         assert!(matches!(error, MigrateError::Failed(_)), "{error}");
-        assert_eq!(schema_of(&db).unwrap(), 1);
+        assert_eq!(newest_of(&applied(&db).unwrap()), 1);
         assert!(db.prepare("SELECT * FROM two").is_err());
     }
 
