@@ -228,7 +228,7 @@ fn migrate_folder(folder: &DataFolder, config: &Config, clock: &dyn Clock) -> Re
     let settings = adapt::store_settings(config);
     let migrated = migrations::migrate(&folder.database(), &settings, &folder.backups(), &stamp)?;
     if migrated.from == migrated.to {
-        tracing::debug!(schema = migrated.to, "the schema was up to date");
+        tracing::debug!(schema = migrated.to, "there is nothing to migrate");
     } else {
         let snapshot = migrated.snapshot.as_deref().map(|path| tracing::field::display(path.display()));
         tracing::info!(from = migrated.from, to = migrated.to, snapshot, "the schema is up to date");

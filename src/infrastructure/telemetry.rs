@@ -11,7 +11,8 @@ use tracing_subscriber::{
 
 pub mod metrics;
 
-/// Below this, what others write names the machine it was built on, or says over many lines what we say in one.
+/// Below this, what others write names the machine it was built on, or says over many lines what we say in one; it can be
+/// asked for by name.
 const QUIET: [(&str, LevelFilter); 2] = [("refinery_core", LevelFilter::WARN), ("r2d2", LevelFilter::WARN)];
 
 /// How the log is written.
@@ -29,7 +30,8 @@ pub enum Form {
 /// If a log was started before.
 pub fn start_log(filter: Targets, form: Form) -> Result<(), TryInitError> {
     let others = filter.default_level().unwrap_or(LevelFilter::OFF);
-    let filter = Targets::new().with_default(others).with_targets(QUIET).with_targets(filter);
+    let quiet = QUIET.map(|(module, level)| (module, level.min(others)));
+    let filter = Targets::new().with_default(others).with_targets(quiet).with_targets(filter);
     let registry = tracing_subscriber::registry().with(filter);
     match form {
         Form::Pretty => {

@@ -323,7 +323,21 @@ fn every_bad_value_is_refused_with_one_line_that_says_what_is_expected() {
         ("mail_backoff", &[""], "list of 1 to 32 values"),
         ("mail_backoff", &["30s,", "30s,0s", "30s 2m,x"], "which is not a duration within 1ms–1day"),
         ("http_max_body_bytes", &["0", "64kb", "64 KB", "17MiB", "-1", "99999999999999999999MiB"], "within 1KiB–16MiB"),
-        ("log", &["", "inof", "=", "=info", "rollbook=", "info,", "info,rollbook=loudest"], "not a log filter"),
+        (
+            "log",
+            &[
+                "",
+                "inof",
+                "=",
+                "=info",
+                "rollbook=",
+                "rollbook =info",
+                "rollbook[x]=info",
+                "info,",
+                "info,rollbook=loud",
+            ],
+            "not a log filter",
+        ),
         ("smtp_url", &["relay.example:587", "http://relay.example"], "the value is not a URL such as smtp://"),
         ("mail_api_key", &["two words", "k\n"], "visible ASCII"),
     ] {

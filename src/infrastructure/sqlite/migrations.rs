@@ -89,29 +89,34 @@ pub struct Migrated {
 /// [`MigrateError`]; but for [`MigrateError::Broken`] the database is then as it was.
 pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
     let mut db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-    let applied = applied(&db).map_err(MigrateError::Unreadable)?;
-    if is_embedded(&applied) {
+    let migrated = if holds_what_is_embedded(&db) {
         // Refinery would keep half a megabyte of regular expressions to find that out.
-        let schema = newest_of(&applied);
-        return Ok(Migrated { from: schema, to: schema, snapshot: None });
-    }
-    migrate_by(&runner(), &mut db, backups, stamp)
+        Migrated { from: newest_embedded(), to: newest_embedded(), snapshot: None }
+    } else {
+        migrate_by(&runner(), &mut db, backups, stamp)?
+    };
+    forget_old_snapshots(backups);
+    Ok(migrated)
 }
 
-/// Whether a file holds just the schema that this binary knows, so that nothing is to be migrated.
+/// Whether a file holds the schema that this binary knows, so that nothing is to be migrated.
 ///
 /// # Errors
 /// [`MigrateError::Open`], [`MigrateError::Unreadable`].
 pub fn is_up_to_date(path: &Path, settings: &StoreSettings) -> Result<bool, MigrateError> {
     let db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-    Ok(is_embedded(&applied(&db).map_err(MigrateError::Unreadable)?))
+    Ok(schema_of(&db).map_err(MigrateError::Unreadable)? == newest_embedded())
 }
 
-fn is_embedded(applied: &[Applied<String>]) -> bool {
-    applied
-        .iter()
-        .map(|(version, name, checksum)| (*version, name.as_str(), checksum.as_str()))
-        .eq(EMBEDDED.iter().copied())
+/// Whether all that is embedded was applied as it is, and nothing else. Of what cannot be read refinery is to say what is
+/// wrong.
+fn holds_what_is_embedded(db: &Connection) -> bool {
+    let embedded = EMBEDDED.iter().map(|(version, name, checksum)| (*version, (*name).into(), (*checksum).into()));
+    applied(db).is_ok_and(|applied| applied.into_iter().eq(embedded))
+}
+
+fn newest_embedded() -> i64 {
+    EMBEDDED.last().map_or(0, |(version, ..)| *version)
 }
 
 /// Grouped: the migrations and their lines in the history table commit together, or not at all.
@@ -121,7 +126,7 @@ fn runner() -> Runner {
 
 fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
     let known = newest(runner);
-    let found = newest_of(&applied(db).map_err(MigrateError::Unreadable)?);
+    let found = schema_of(db).map_err(MigrateError::Unreadable)?;
     // refinery writes its own table before it looks, so a file of the future is turned away before refinery sees it.
     if found > known {
         return Err(MigrateError::Newer { found, known });
@@ -144,7 +149,6 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
     if found > 0 && found < known {
         check_references(db, snapshot.as_deref())?;
     }
-    forget_old_snapshots(backups);
     Ok(Migrated { from: found, to: known, snapshot })
 }
 
@@ -162,17 +166,17 @@ fn newest(runner: &Runner) -> i64 {
     runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
-/// What was applied, the oldest first; nothing in a new database.
-fn applied(db: &Connection) -> rusqlite::Result<Vec<Applied<String>>> {
+fn schema_of(db: &Connection) -> rusqlite::Result<i64> {
     if !db.table_exists(None, "refinery_schema_history")? {
-        return Ok(Vec::new());
+        return Ok(0);
     }
-    let mut lines = db.prepare("SELECT version, name, checksum FROM refinery_schema_history ORDER BY version")?;
-    lines.query_map([], |line| Ok((line.get(0)?, line.get(1)?, line.get(2)?)))?.collect()
+    db.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
 }
 
-fn newest_of(applied: &[Applied<String>]) -> i64 {
-    applied.last().map_or(0, |(version, ..)| *version)
+/// What was applied, the oldest first.
+fn applied(db: &Connection) -> rusqlite::Result<Vec<Applied<String>>> {
+    let mut lines = db.prepare("SELECT version, name, checksum FROM refinery_schema_history ORDER BY version")?;
+    lines.query_map([], |line| Ok((line.get(0)?, line.get(1)?, line.get(2)?)))?.collect()
 }
 
 fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
@@ -259,24 +263,48 @@ mod tests {
         assert_eq!((again.from, again.to, again.snapshot), (first.to, first.to, None));
     }
 
+    /// A folder whose database was migrated, and then changed by hand.
+    fn changed_after_a_start(change: &str) -> (tempfile::TempDir, impl Fn() -> Result<Migrated, MigrateError>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, backups) = (folder.path().join("rollbook.db"), folder.path().join("backups"));
+        let start = move || migrate(&path, &StoreSettings::LEAST, &backups, "t");
+        assert_eq!(start().unwrap().from, 0);
+        open(folder.path()).execute_batch(change).unwrap();
+        (folder, start)
+    }
+
     #[test]
-    fn a_start_asks_refinery_unless_just_what_is_embedded_was_applied() {
+    fn a_start_that_finds_just_what_is_embedded_does_not_ask_refinery() {
+        // Which reads the time too, and takes nothing but a time.
+        let (_folder, start) = changed_after_a_start("UPDATE refinery_schema_history SET applied_on = 'once'");
+        let again = start().unwrap();
+        assert_eq!((again.from, again.snapshot), (again.to, None));
+    }
+
+    #[test]
+    fn a_start_that_finds_anything_else_says_so() {
         for (change, refused) in [
             ("UPDATE refinery_schema_history SET checksum = '7'", "was migrated by another build"),
             ("UPDATE refinery_schema_history SET name = 'other'", "was migrated by another build"),
-            ("INSERT INTO refinery_schema_history VALUES (99, 'new', '', '7')", "newer than this binary"),
+            ("INSERT INTO refinery_schema_history VALUES (99, NULL, NULL, NULL)", "newer than this binary"),
             ("DELETE FROM refinery_schema_history", "of another program"),
         ] {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("rollbook.db");
-            let start = || migrate(&path, &StoreSettings::LEAST, folder.path(), "t");
-            let is_up_to_date = || is_up_to_date(&path, &StoreSettings::LEAST).unwrap();
-            assert_eq!(start().unwrap().to, start().unwrap().from);
-            assert!(is_up_to_date(), "what refinery noted is what is looked for");
-            open(folder.path()).execute_batch(change).unwrap();
-            assert!(!is_up_to_date(), "{change}");
-            assert!(start().unwrap_err().to_string().contains(refused), "{change}");
+            let (_folder, start) = changed_after_a_start(change);
+            let error = start().unwrap_err().to_string();
+            assert!(error.contains(refused), "{change}: {error}");
         }
+    }
+
+    #[test]
+    fn three_snapshots_are_kept_whether_anything_was_to_be_migrated_or_not() {
+        let (folder, start) = changed_after_a_start("");
+        let backups = folder.path().join("backups");
+        fs::create_dir(&backups).unwrap();
+        for number in 1..=5 {
+            fs::write(backups.join(format!("pre-{number}.db")), "").unwrap();
+        }
+        start().unwrap();
+        assert_eq!(fs::read_dir(backups).unwrap().count(), KEPT_SNAPSHOTS);
     }
 
     #[test]
@@ -299,7 +327,7 @@ mod tests {
         assert_eq!(snapshot.file_name().unwrap(), "pre-1-2-t2.db");
         let old = Connection::open(snapshot).unwrap();
         assert_eq!(old.query_row("SELECT n FROM one", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
-        assert_eq!(newest_of(&applied(&old).unwrap()), 1);
+        assert_eq!(schema_of(&old).unwrap(), 1);
     }
 
     #[test]
@@ -310,7 +338,7 @@ mod tests {
         migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap();
         let error = migrate_by(&steps(&[ONE, TWO, broken]), &mut db, folder.path(), "t2").unwrap_err();
         assert!(matches!(error, MigrateError::Failed(_)), "{error}");
-        assert_eq!(newest_of(&applied(&db).unwrap()), 1);
+        assert_eq!(schema_of(&db).unwrap(), 1);
         assert!(db.prepare("SELECT * FROM two").is_err());
     }
 

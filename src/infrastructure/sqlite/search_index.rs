@@ -136,6 +136,7 @@ mod tests {
             ("lovelace", r#""ace" AND "ela" AND "lov""#),
             ("marianne", r#""ian" AND "mar" AND "nne""#),
             ("mari", r#""ari" AND "mar""#),
+            ("東京都港区", r#""東京都" AND "都港区""#),
             ("al", "\"\u{2}al\""),
             ("ada adaada", r#""ada""#),
         ] {

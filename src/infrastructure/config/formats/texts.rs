@@ -66,11 +66,15 @@ fn sender(text: &str) -> Result<Sender, String> {
 fn log_filter(text: &str) -> Result<Targets, String> {
     let mut directives = text.split(',').map(str::trim);
     let filter = directives.try_fold(Targets::new(), |filter, directive| match directive.split_once('=') {
-        Some((module, level)) if !module.is_empty() => Some(filter.with_target(module, log_level(level)?)),
+        Some((module, level)) if is_module(module) => Some(filter.with_target(module, log_level(level)?)),
         Some(_) => None,
         None => Some(filter.with_default(log_level(directive)?)),
     });
     filter.ok_or_else(|| "is not a log filter, such as info or warn,rollbook=debug".to_owned())
+}
+
+fn is_module(path: &str) -> bool {
+    !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
 }
 
 fn log_level(word: &str) -> Option<LevelFilter> {
