@@ -153,3 +153,34 @@ impl Statement {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks_at_many_with(narrow: impl FnOnce(&mut CustomerQuery)) -> bool {
+        let mut query = CustomerQuery { limit: 50, ..CustomerQuery::default() };
+        narrow(&mut query);
+        looks_at_many(&query)
+    }
+
+    /// What an index leads to is read where it is asked for; anything else could hold up all others there.
+    #[test]
+    fn only_lists_that_an_index_leads_through_are_read_among_the_quick_ones() {
+        let note = |key: &str| (key.to_owned(), "x".to_owned());
+        assert!(!looks_at_many_with(|_| ()));
+        assert!(!looks_at_many_with(|query| query.after = Some(7)));
+        assert!(!looks_at_many_with(|query| query.email = Some("ada@example.org".into())));
+        assert!(!looks_at_many_with(|query| query.verified = Some(false)));
+        assert!(!looks_at_many_with(|query| query.created_after = Some(jiff::Timestamp::UNIX_EPOCH)));
+        assert!(!looks_at_many_with(|query| query.metadata = vec![note("plan")]));
+
+        assert!(looks_at_many_with(|query| query.search = Some(Search::parse("ada").unwrap())));
+        assert!(looks_at_many_with(|query| query.created_before = Some(jiff::Timestamp::UNIX_EPOCH)));
+        assert!(looks_at_many_with(|query| query.metadata = vec![note("plan"), note("tier")]));
+        assert!(looks_at_many_with(|query| {
+            query.metadata = vec![note("plan")];
+            query.verified = Some(true);
+        }));
+    }
+}

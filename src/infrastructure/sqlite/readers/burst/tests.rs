@@ -154,3 +154,12 @@ async fn a_read_that_fails_or_panics_leaves_no_snapshot_behind() {
     insert(&outsider);
     assert_eq!(stage.rows().await, 2);
 }
+
+#[test]
+fn a_thread_that_is_to_end_a_burst_does_not_stand_still_behind_its_read() {
+    let place = Place::default();
+    let reading = place.lock().unwrap();
+    assert!(!is_ended(&place));
+    drop(reading);
+    assert!(is_ended(&place));
+}
