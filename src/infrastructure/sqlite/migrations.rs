@@ -179,8 +179,10 @@ fn applied(db: &Connection) -> rusqlite::Result<Vec<Applied<String>>> {
     lines.query_map([], |line| Ok((line.get(0)?, line.get(1)?, line.get(2)?)))?.collect()
 }
 
+/// Whether there is anything but refinery's own table.
 fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
-    let any = "SELECT 1 FROM sqlite_schema WHERE name <> 'refinery_schema_history' LIMIT 1";
+    // Its table has an index, which goes by another name.
+    let any = "SELECT 1 FROM sqlite_schema WHERE tbl_name <> 'refinery_schema_history' LIMIT 1";
     Ok(db.query_row(any, [], |_| Ok(())).optional()?.is_some())
 }
 
@@ -305,6 +307,15 @@ mod tests {
         }
         start().unwrap();
         assert_eq!(fs::read_dir(backups).unwrap().count(), KEPT_SNAPSHOTS);
+    }
+
+    #[test]
+    fn a_first_start_that_was_killed_before_its_migration_is_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = open(folder.path());
+        steps(&[]).run(&mut db).unwrap();
+        assert!(db.table_exists(None, "refinery_schema_history").unwrap(), "refinery makes its table before all else");
+        assert_eq!(migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap().to, 1);
     }
 
     #[test]
