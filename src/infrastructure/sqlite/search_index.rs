@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// How many customers one transaction indexes: a registration that comes meanwhile waits for it, some milliseconds.
-const STEP: usize = 512;
+pub(super) const STEP: usize = 512;
 
 /// How many pages of the index one transaction merges, which takes as long.
 const MERGED_PAGES: u32 = 64;
@@ -60,10 +60,10 @@ pub(super) fn merge(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
     Ok(tx.total_changes() > before + 1)
 }
 
-/// Indexes some customers. Returns how many.
-pub(super) fn fill(tx: &Transaction<'_>) -> rusqlite::Result<usize> {
+/// Indexes so many customers at the most. Returns how many.
+pub(super) fn fill(tx: &Transaction<'_>, most: usize) -> rusqlite::Result<usize> {
     let mut unindexed = tx.prepare_cached(UNINDEXED)?;
-    let mut rows = unindexed.query((mark(tx)?, i64::try_from(STEP).unwrap_or(i64::MAX)))?;
+    let mut rows = unindexed.query((mark(tx)?, i64::try_from(most).unwrap_or(i64::MAX)))?;
     let (mut filled, mut last) = (0, None);
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
