@@ -9,9 +9,9 @@ use super::{
 /// So many parts of the index may be filled before they are merged, where there is more to fill.
 const MERGED_AFTER: u32 = 4;
 
-/// So many, where registrations do not let the writer rest. An index of FTS5 has at most 2,000 parts, and a merge leaves
-/// those in place that it has begun with, while as many as half of them may come to it.
-const MERGED_AT_THE_LATEST: u32 = 512;
+/// So many, where registrations do not let the writer rest; with so many again, it merges twice for each part it fills,
+/// and so on: an index of FTS5 has at most 2,000 parts, and how much there is to merge depends on what people are called.
+const MERGED_UNDER_PRESSURE: u32 = 512;
 
 /// What is left to do. A step that fails is tried again after the next registration: a search finds everybody all the
 /// same.
@@ -63,10 +63,8 @@ impl<'a> Chores<'a> {
     pub(super) fn step(&mut self) {
         let commits = self.commits;
         let done = if self.are_pressing() {
-            commits.around(|| self.fill()).and_then(|()| match self.unmerged {
-                MERGED_AT_THE_LATEST.. => commits.around(|| self.merge()),
-                _ => Ok(()),
-            })
+            let merges = self.unmerged / MERGED_UNDER_PRESSURE;
+            commits.around(|| self.fill()).and_then(|()| (0..merges).try_for_each(|_| commits.around(|| self.merge())))
         } else if self.unindexed == 0 || self.unmerged >= MERGED_AFTER {
             commits.around(|| self.merge())
         } else {
