@@ -26,6 +26,8 @@ pub(super) struct Chores<'a> {
     unindexed: usize,
     /// How many parts of the index were filled since it was last merged as far as can be.
     unmerged: u32,
+    /// How many merges are due for the last part that was filled under pressure.
+    owed_merges: u32,
     has_failed: bool,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Chores<'a> {
             unindexed,
             // Parts may be left from the last time.
             unmerged: MERGED_AFTER,
+            owed_merges: 0,
             has_failed: false,
         }
     }
@@ -56,15 +59,19 @@ impl<'a> Chores<'a> {
 
     /// Whether they have to be done even while somebody waits.
     pub(super) const fn are_pressing(&self) -> bool {
-        self.unindexed > self.longest_tail
+        self.unindexed > self.longest_tail || self.owed_merges > 0
     }
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
         let commits = self.commits;
-        let done = if self.are_pressing() {
-            let merges = self.unmerged / MERGED_UNDER_PRESSURE;
-            commits.around(|| self.fill()).and_then(|()| (0..merges).try_for_each(|_| commits.around(|| self.merge())))
+        let done = if self.owed_merges > 0 {
+            self.owed_merges -= 1;
+            commits.around(|| self.merge())
+        } else if self.are_pressing() {
+            let filled = commits.around(|| self.fill());
+            self.owed_merges = self.unmerged / MERGED_UNDER_PRESSURE;
+            filled
         } else if self.unindexed == 0 || self.unmerged >= MERGED_AFTER {
             commits.around(|| self.merge())
         } else {
@@ -73,7 +80,7 @@ impl<'a> Chores<'a> {
         if let Err(error) = done {
             tracing::warn!(%error, "the search index could not be kept up");
             // It may be that it has too many parts to take another: next time they are merged first.
-            (self.unindexed, self.unmerged, self.has_failed) = (0, MERGED_AFTER, true);
+            (self.unindexed, self.unmerged, self.owed_merges, self.has_failed) = (0, MERGED_AFTER, 0, true);
         }
     }
 
@@ -93,7 +100,7 @@ impl<'a> Chores<'a> {
         let may_be_more = search_index::merge(&transaction)?;
         transaction.commit()?;
         if !may_be_more {
-            self.unmerged = 0;
+            (self.unmerged, self.owed_merges) = (0, 0);
         }
         Ok(())
     }
@@ -140,8 +147,8 @@ mod tests {
         }
         register(&db, 100..3_000);
         chores.longest_tail = 0;
-        for _ in 100..3_000 {
-            chores.registered(1);
+        chores.registered(2_900);
+        while chores.are_pressing() {
             chores.step();
         }
         assert!(!search_index::has_tail(&db).unwrap());
