@@ -11,7 +11,7 @@ const MERGED_AFTER: u32 = 4;
 
 /// So many, where registrations do not let the writer rest; with so many again, it merges twice for each part it fills,
 /// and so on: an index of FTS5 has at most 2,000 parts, and how much there is to merge depends on what people are called.
-const MERGED_UNDER_PRESSURE: u32 = 512;
+const MERGED_UNDER_PRESSURE: u32 = 64;
 
 /// What is left to do. A step that fails is tried again after the next registration: a search finds everybody all the
 /// same.
