@@ -5,7 +5,7 @@
 //! says up to which key the index reaches; it moves in the transaction that fills, so a crash loses nothing of either.
 //!
 //! Every filling leaves a part of the index of its own, and a search has to look into all of them; so they are merged,
-//! when there is nothing to fill either.
+//! when there is nothing to fill either, and in between before there are more of them than FTS5 takes.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! What the writer does when nobody waits: it brings the search index up to date.
+//! What the writer does when nobody waits, or when it cannot wait any longer: it brings the search index up to date.
 
 use super::{
     super::{commits::Commits, search_index},
@@ -28,6 +28,7 @@ pub(super) struct Chores<'a> {
     unmerged: u32,
     /// How many merges are due for the last part that was filled under pressure.
     owed_merges: u32,
+    /// Whether the last step failed, and nobody was registered since.
     has_failed: bool,
 }
 
