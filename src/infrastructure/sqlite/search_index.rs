@@ -4,8 +4,8 @@
 //! has nothing else to do, and in between only when more than [`LONGEST_TAIL`] customers wait to be indexed. The mark
 //! says up to which key the index reaches; it moves in the transaction that fills, so a crash loses nothing of either.
 //!
-//! Every filling leaves a part of the index of its own, and a search has to look into all of them; so they are merged,
-//! when there is nothing to fill either, and in between before there are more of them than FTS5 takes.
+//! Every filling leaves a part of the index of its own, a search has to look into all of them, and FTS5 takes 2,000 at the
+//! most; so some are merged after each filling, and all that can be when there is nothing to fill.
 
 use rusqlite::Connection;
 
@@ -15,21 +15,19 @@ use crate::domain::{
     search::{ANYWHERE_FROM, Search, folded, words},
 };
 
-/// How many customers one transaction indexes: a registration that comes meanwhile waits for it, some milliseconds.
-pub(super) const STEP: usize = 512;
+/// How many bytes of what is searched one transaction indexes, some 500 customers' worth: a registration that comes
+/// meanwhile waits for it, some milliseconds.
+pub(super) const STEP: usize = 48 << 10;
 
-/// How many pages of the index one transaction merges, which takes as long.
-const MERGED_PAGES: u32 = 64;
-
-/// How many customers may come to wait to be indexed, in one run of the program, before registrations have to wait for
-/// it: a search looks through them one by one, several of them in a microsecond.
+/// How many customers may come to wait to be indexed before registrations have to wait for it: a search looks through
+/// them one by one, several of them in a microsecond.
 pub(super) const LONGEST_TAIL: usize = 1 << 18;
 
 /// Stands before each word, so that a word's first one or two characters make a run of three with it.
 const BEGINNING: char = '\u{2}';
 
 const MARK: &str = "SELECT indexed_to FROM customers_search_mark WHERE only = 1";
-const UNINDEXED: &str = "SELECT id, name, email FROM customers WHERE id > ?1 ORDER BY id LIMIT ?2";
+const UNINDEXED: &str = "SELECT id, name, email FROM customers WHERE id > ?1 ORDER BY id";
 const INDEX: &str = "INSERT INTO customers_search (rowid, text) VALUES (?1, ?2)";
 const MERGE: &str = "INSERT INTO customers_search (customers_search, rank) VALUES ('merge', ?1)";
 const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1 WHERE only = 1";
@@ -52,29 +50,46 @@ pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::R
     Ok(())
 }
 
-/// Merges some of the index. Returns whether there may be more to merge.
-pub(super) fn merge(tx: &Transaction<'_>) -> rusqlite::Result<bool> {
+/// Merges so many pages of the index. Returns whether there may be more to merge.
+pub(super) fn merge(tx: &Transaction<'_>, pages: u64) -> rusqlite::Result<bool> {
     let before = tx.total_changes();
-    tx.execute_kept(MERGE, &[&MERGED_PAGES])?;
+    tx.execute_kept(MERGE, &[&i64::try_from(pages).unwrap_or(i64::MAX)])?;
     // The command itself counts as a change (FTS5, section 6.9).
     Ok(tx.total_changes() > before + 1)
 }
 
-/// Indexes so many customers at the most. Returns how many.
-pub(super) fn fill(tx: &Transaction<'_>, most: usize) -> rusqlite::Result<usize> {
+/// What a filling has done.
+pub(super) struct Filled {
+    pub(super) customers: usize,
+    /// Whether nobody is left to be indexed.
+    pub(super) was_all: bool,
+}
+
+impl Filled {
+    /// How many pages it wrote, about, by how many changes its whole transaction counted.
+    pub(super) fn pages(&self, changes: u64) -> u64 {
+        // A customer is one, and a page with its entry in the list of pages two.
+        changes.saturating_sub(self.customers as u64) / 2
+    }
+}
+
+/// Indexes customers, the first that wait, until it has indexed so many bytes of what is searched.
+pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Filled> {
     let mut unindexed = tx.prepare_cached(UNINDEXED)?;
-    let mut rows = unindexed.query((mark(tx)?, i64::try_from(most).unwrap_or(i64::MAX)))?;
-    let (mut filled, mut last) = (0, None);
-    while let Some(row) = rows.next()? {
+    let mut rows = unindexed.query([mark(tx)?])?;
+    let (mut customers, mut last, mut left) = (0, None, bytes);
+    while left > 0
+        && let Some(row) = rows.next()?
+    {
         let id: i64 = row.get(0)?;
         let text = indexed_text(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
         tx.execute_kept(INDEX, &[&id, &text])?;
-        (filled, last) = (filled + 1, Some(id));
+        (customers, last, left) = (customers + 1, Some(id), left.saturating_sub(text.len()));
     }
     if let Some(last) = last {
         tx.execute_kept(MOVE_MARK, &[&last])?;
     }
-    Ok(filled)
+    Ok(Filled { customers, was_all: left > 0 })
 }
 
 /// Whether any customer waits to be indexed.

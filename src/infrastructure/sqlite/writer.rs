@@ -211,9 +211,7 @@ fn run(
         for command in group {
             command.answer(committed.as_ref().copied().map_err(breakdown));
         }
-        if chores.are_pressing() {
-            chores.step();
-        }
+        chores.keep_up();
     }
     if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::warn!(%error, "the last checkpoint failed; the next start does it");

@@ -6,44 +6,46 @@ use super::{
     transaction::Transaction,
 };
 
-/// So many parts of the index may be filled before they are merged, where there is more to fill.
-const MERGED_AFTER: u32 = 4;
+/// So many pages of the index are merged for each that is filled. FTS5 merges parts from level to level, always all that
+/// have gathered on one: the more there are, the more go together, and so they stay few however large the roll.
+const MERGED_FOR_EACH_FILLED: u64 = 2;
 
-/// So many, where registrations do not let the writer rest; with so many again, it merges twice for each part it fills,
-/// and so on: an index of FTS5 has at most 2,000 parts, and how much there is to merge depends on what people are called.
-const MERGED_UNDER_PRESSURE: u32 = 64;
+/// So many pages are merged at once, which takes some milliseconds.
+const MERGED_AT_ONCE: u64 = 32;
 
 /// What is left to do. A step that fails is tried again after the next registration: a search finds everybody all the
 /// same.
 pub(super) struct Chores<'a> {
     statements: &'a dyn Execute,
     commits: &'a Commits,
-    /// How many customers a step indexes.
+    /// How many bytes of what is searched a step indexes.
     at_once: usize,
     /// How many customers may wait to be indexed before registrations wait for it.
     longest_tail: usize,
-    /// How many customers wait to be indexed; more may be known only to the mark.
+    /// How many customers wait to be indexed, at the most.
     unindexed: usize,
-    /// How many parts of the index were filled since it was last merged as far as can be.
-    unmerged: u32,
-    /// How many merges are due for the last part that was filled under pressure.
-    owed_merges: u32,
+    /// Whether there may be parts of the index to be merged.
+    unmerged: bool,
+    /// How many pages are to be merged in return for those that were filled.
+    due: u64,
     /// Whether the last step failed, and nobody was registered since.
     has_failed: bool,
 }
 
 impl<'a> Chores<'a> {
     pub(super) fn begin(statements: &'a dyn Execute, commits: &'a Commits) -> Self {
-        let unindexed = search_index::has_tail(statements.db()).map_or(0, usize::from);
+        let longest_tail = search_index::LONGEST_TAIL;
+        let has_tail = search_index::has_tail(statements.db()).unwrap_or(true);
         Self {
             statements,
             commits,
             at_once: search_index::STEP,
-            longest_tail: search_index::LONGEST_TAIL,
-            unindexed,
-            // Parts may be left from the last time.
-            unmerged: MERGED_AFTER,
-            owed_merges: 0,
+            longest_tail,
+            // To count them would take too long.
+            unindexed: if has_tail { longest_tail } else { 0 },
+            // Parts may be left from the last time, and what was due then is forgotten.
+            unmerged: true,
+            due: MERGED_AT_ONCE,
             has_failed: false,
         }
     }
@@ -55,54 +57,60 @@ impl<'a> Chores<'a> {
     }
 
     pub(super) const fn are_left(&self) -> bool {
-        !self.has_failed && (self.unindexed > 0 || self.unmerged > 0)
-    }
-
-    /// Whether they have to be done even while somebody waits.
-    pub(super) const fn are_pressing(&self) -> bool {
-        self.unindexed > self.longest_tail || self.owed_merges > 0
+        !self.has_failed && (self.unindexed > 0 || self.unmerged)
     }
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
-        let commits = self.commits;
-        let done = if self.owed_merges > 0 {
-            self.owed_merges -= 1;
-            commits.around(|| self.merge())
-        } else if self.are_pressing() {
-            let filled = commits.around(|| self.fill());
-            self.owed_merges = self.unmerged / MERGED_UNDER_PRESSURE;
-            filled
-        } else if self.unindexed == 0 || self.unmerged >= MERGED_AFTER {
-            commits.around(|| self.merge())
+        if self.is_merge_due() || self.unindexed == 0 {
+            self.attempt(|chores| chores.merge(MERGED_AT_ONCE));
         } else {
-            commits.around(|| self.fill())
-        };
-        if let Err(error) = done {
+            self.attempt(Self::fill);
+        }
+    }
+
+    /// Does what cannot wait until nobody does: no more customers than the longest tail are left to be indexed, and half
+    /// of the merges that are due are made, so that they never come to more than those of two groups.
+    pub(super) fn keep_up(&mut self) {
+        while self.unindexed > self.longest_tail && !self.has_failed {
+            self.attempt(Self::fill);
+        }
+        if self.is_merge_due() && !self.has_failed {
+            self.attempt(|chores| chores.merge(MERGED_AT_ONCE.max(chores.due / 2)));
+        }
+    }
+
+    const fn is_merge_due(&self) -> bool {
+        self.due >= MERGED_AT_ONCE
+    }
+
+    fn attempt(&mut self, step: impl FnOnce(&mut Self) -> rusqlite::Result<()>) {
+        let commits = self.commits;
+        if let Err(error) = commits.around(|| step(self)) {
             tracing::warn!(%error, "the search index could not be kept up");
-            // It may be that it has too many parts to take another: next time they are merged first.
-            (self.unindexed, self.unmerged, self.owed_merges, self.has_failed) = (0, MERGED_AFTER, 0, true);
+            self.has_failed = true;
+            // It may be that it has too many parts to take another.
+            (self.unmerged, self.due) = (true, self.due.max(MERGED_AT_ONCE));
         }
     }
 
     fn fill(&mut self) -> rusqlite::Result<()> {
+        let changes_before = self.statements.db().total_changes();
         let transaction = Transaction::begin(self.statements)?;
         let filled = search_index::fill(&transaction, self.at_once)?;
         transaction.commit()?;
-        (self.unindexed, self.unmerged) = match filled {
-            0 => (0, self.unmerged),
-            _ => (self.unindexed.saturating_sub(filled).max(1), self.unmerged + 1),
-        };
+        let changes = self.statements.db().total_changes() - changes_before;
+        self.unindexed = if filled.was_all { 0 } else { self.unindexed.saturating_sub(filled.customers).max(1) };
+        self.unmerged |= filled.customers > 0;
+        self.due += MERGED_FOR_EACH_FILLED * filled.pages(changes);
         Ok(())
     }
 
-    fn merge(&mut self) -> rusqlite::Result<()> {
+    fn merge(&mut self, pages: u64) -> rusqlite::Result<()> {
         let transaction = Transaction::begin(self.statements)?;
-        let may_be_more = search_index::merge(&transaction)?;
+        self.unmerged = search_index::merge(&transaction, pages)?;
         transaction.commit()?;
-        if !may_be_more {
-            (self.unmerged, self.owed_merges) = (0, 0);
-        }
+        self.due = if self.unmerged { self.due.saturating_sub(pages) } else { 0 };
         Ok(())
     }
 }
@@ -134,25 +142,51 @@ mod tests {
         db.execute(all, (customers.start, customers.end)).unwrap();
     }
 
+    fn tail(db: &Connection) -> i64 {
+        let count = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
+        db.query_row(count, [], |row| row.get(0)).unwrap()
+    }
+
+    /// How many parts the index has. The upper bits of a page's key number its part (`FTS5_SEGMENT_ROWID` of FTS5's source);
+    /// below the first of them lie the records of the index as a whole.
+    fn parts(db: &Connection) -> i64 {
+        let count = "SELECT count(DISTINCT id >> 37) FROM customers_search_data WHERE id >> 37 > 0";
+        db.query_row(count, [], |row| row.get(0)).unwrap()
+    }
+
     /// Two thousand parts are all that an index of FTS5 can have: with one more it takes nobody any more.
     #[test]
-    fn however_long_registrations_press_the_index_takes_all_of_them() {
+    fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few_parts() {
         let folder = tempfile::tempdir().unwrap();
         let db = roll(folder.path());
         let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
-        // Merged at leisure, some parts are larger than others; of these no merge of all that are equal gets hold.
-        register(&db, 1..100);
-        let mut chores = Chores { at_once: 1, ..Chores::begin(&statements, &commits) };
+        // Each customer makes a part.
+        let mut chores = Chores { at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+        for group in 1..1_000 {
+            register(&db, 4 * group..4 * (group + 1));
+            chores.registered(4);
+            chores.keep_up();
+            assert!(tail(&db) <= 10, "{} wait", tail(&db));
+            assert!(parts(&db) <= 40, "{} parts", parts(&db));
+        }
         while chores.are_left() {
             chores.step();
         }
-        register(&db, 100..3_000);
-        chores.longest_tail = 0;
-        chores.registered(2_900);
-        while chores.are_pressing() {
-            chores.step();
-        }
-        assert!(!search_index::has_tail(&db).unwrap());
+        assert_eq!(tail(&db), 0);
+        assert!(parts(&db) < 16, "{} parts", parts(&db));
+    }
+
+    #[test]
+    fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = roll(folder.path());
+        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
+        register(&db, 1..100);
+        let mut chores = Chores::begin(&statements, &commits);
+        register(&db, 100..101);
+        chores.registered(1);
+        chores.keep_up();
+        assert_eq!(tail(&db), 0);
     }
 
     #[test]
@@ -166,17 +200,41 @@ mod tests {
             let transaction = Transaction::begin(&statements)?;
             search_index::fill(&transaction, 1)?;
             if customer < 100 {
-                search_index::merge(&transaction)?;
+                search_index::merge(&transaction, 1)?;
             }
             transaction.commit()
         };
         let refused = (1..3_000).find_map(|customer| add_part(customer).err());
         assert_eq!(refused.unwrap().sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
-        assert!(search_index::has_tail(&db).unwrap());
         let mut chores = Chores::begin(&statements, &commits);
-        while chores.are_left() {
-            chores.step();
+        let mut registered = 3_000;
+        while tail(&db) > 0 && registered < 3_100 {
+            register(&db, registered..registered + 1);
+            chores.registered(1);
+            while chores.are_left() {
+                chores.step();
+            }
+            registered += 1;
         }
-        assert!(!search_index::has_tail(&db).unwrap());
+        assert_eq!(tail(&db), 0);
+    }
+
+    #[test]
+    fn a_step_that_failed_waits_for_the_next_registration() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = roll(folder.path());
+        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
+        register(&db, 1..100);
+        let mut chores = Chores { longest_tail: 10, ..Chores::begin(&statements, &commits) };
+        chores.registered(99);
+        db.pragma_update(None, "query_only", true).unwrap();
+        chores.keep_up();
+        db.pragma_update(None, "query_only", false).unwrap();
+        chores.keep_up();
+        assert!(!chores.are_left());
+        assert_eq!(tail(&db), 99);
+        chores.registered(1);
+        chores.keep_up();
+        assert_eq!(tail(&db), 0);
     }
 }
