@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::{
     Registry,
-    claim_messages::Due,
     ports::{Outcome, Settlement, StoreError},
 };
 use crate::domain::{
@@ -15,39 +14,20 @@ use crate::domain::{
     retry::Verdict,
 };
 
-/// What one round of delivering came to.
+/// What became of a message that was offered to the relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// A server took a message.
+    /// A server took it.
     Sent,
-    /// A message was put off.
+    /// It was put off.
     Deferred(SendFault),
-    /// A message was refused for good.
+    /// It was refused for good.
     Failed(SendFault),
     /// The relay is at fault; nothing is offered to it before that moment.
-    RelayFault {
-        /// What it said, if this very round asked.
-        fault: Option<SendFault>,
-        /// When it is asked again.
-        until: Timestamp,
-    },
-    /// Nothing is due before that moment.
-    Idle(Option<Timestamp>),
+    RelayFault(SendFault, Timestamp),
 }
 
 impl Registry {
-    /// Delivers one message, if one is due.
-    ///
-    /// # Errors
-    /// [`StoreError`]; an outcome that could not be written is kept and written by the next round.
-    pub async fn deliver_next(&self) -> Result<Delivery, StoreError> {
-        match self.next_due().await? {
-            Due::Now(message) => self.deliver(&message).await,
-            Due::WithRelay(until) => Ok(Delivery::RelayFault { fault: None, until }),
-            Due::Later(next) => Ok(Delivery::Idle(next)),
-        }
-    }
-
     /// Offers a message that is [due](Self::next_due) to the relay and writes down what became of it.
     ///
     /// # Errors
@@ -82,7 +62,7 @@ impl Registry {
     fn relay_failed(&self, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
         let until = self.with_relay(|relay| relay.failed(now));
         let outcome = Outcome::Untried { next_attempt_at: until, error: fault.to_string() };
-        (outcome, Delivery::RelayFault { fault: Some(fault), until })
+        (outcome, Delivery::RelayFault(fault, until))
     }
 
     fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {

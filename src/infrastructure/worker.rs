@@ -99,16 +99,16 @@ fn broke_down(ended: Result<Result<Delivery, StoreError>, JoinError>) -> bool {
 
 fn tell(delivery: &Delivery) {
     match delivery {
+        Delivery::Sent => {}
         Delivery::Deferred(fault) => {
             tracing::info!(stage = %fault.stage, code = fault.code, "a mail was put off");
         }
         Delivery::Failed(fault) => {
             tracing::warn!(stage = %fault.stage, code = fault.code, "a mail was refused for good");
         }
-        Delivery::RelayFault { fault: Some(fault), until } => {
+        Delivery::RelayFault(fault, until) => {
             tracing::error!(stage = %fault.stage, code = fault.code, %until, "the mail relay is at fault; mail waits");
         }
-        Delivery::Sent | Delivery::RelayFault { fault: None, .. } | Delivery::Idle(_) => {}
     }
 }
 

@@ -9,7 +9,7 @@ mod workers;
 
 use std::time::Duration;
 
-use rollbook::application::{deliver_message::Delivery, ports::MessageQuery};
+use rollbook::application::{claim_messages::Due, deliver_message::Delivery, ports::MessageQuery};
 use serde_json::Value;
 
 use crate::{

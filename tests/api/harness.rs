@@ -11,7 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, header};
 use rollbook::{
     app::{App, StartError, World},
-    application::{Registry, deliver_message::Delivery, ports::Clock as _},
+    application::{
+        Registry,
+        claim_messages::Due,
+        deliver_message::Delivery,
+        ports::{Clock as _, StoreError},
+    },
     domain::{
         api_key::{KeyId, KeyName, Scope},
         ids::CustomerId,
@@ -250,19 +255,21 @@ impl Rollbook {
         answer.json()
     }
 
+    /// Does a worker's work for one message, and returns what became of it, or what there is to wait for.
+    pub async fn deliver_next(&self) -> Result<Result<Delivery, Due>, StoreError> {
+        match self.registry.next_due().await? {
+            Due::Now(message) => Ok(Ok(self.registry.deliver(&message).await?)),
+            nothing => Ok(Err(nothing)),
+        }
+    }
+
     /// Does a worker's work until nothing is due, and returns what became of each message.
     pub async fn deliver(&self) -> Vec<Delivery> {
         let mut done = Vec::new();
-        loop {
-            match self.registry.deliver_next().await.unwrap() {
-                Delivery::Idle(_) => return done,
-                fault @ Delivery::RelayFault { .. } => {
-                    done.push(fault);
-                    return done;
-                }
-                other => done.push(other),
-            }
+        while let Ok(delivery) = self.deliver_next().await.unwrap() {
+            done.push(delivery);
         }
+        done
     }
 
     /// Lets time pass.

@@ -27,8 +27,8 @@ fn names_of_mails(peer: &SmtpPeer) -> Vec<String> {
     to.map(|address| address.strip_suffix("@example.org").unwrap().to_owned()).collect()
 }
 
-async fn deliver_next(rollbook: &Rollbook) -> Delivery {
-    rollbook.registry.deliver_next().await.unwrap()
+async fn deliver_next(rollbook: &Rollbook) -> Result<Delivery, Due> {
+    rollbook.deliver_next().await.unwrap()
 }
 
 #[tokio::test]
@@ -53,14 +53,17 @@ async fn a_relay_fault_amid_a_batch_leaves_the_rest_as_it_was() {
     let rollbook = Rollbook::sending_to(&peer, &[]).await;
     let customers = register_all(&rollbook, &["ada", "bob", "cyd", "dot", "eve"]).await;
     let before = [rollbook.message_to(&customers[3]).await, rollbook.message_to(&customers[4]).await];
-    assert_eq!([deliver_next(&rollbook).await, deliver_next(&rollbook).await], [Delivery::Sent, Delivery::Sent]);
+    assert_eq!(
+        [deliver_next(&rollbook).await, deliver_next(&rollbook).await],
+        [Ok(Delivery::Sent), Ok(Delivery::Sent)]
+    );
     assert_eq!(claimed(&rollbook), 3);
 
     peer.on(At::MailFrom, Do::ReplyAndDrop("421 4.3.2 going down"));
     peer.on(At::Banner, Do::Reply("421 4.3.2 going down"));
-    assert!(matches!(deliver_next(&rollbook).await, Delivery::RelayFault { fault: Some(_), .. }));
+    assert!(matches!(deliver_next(&rollbook).await, Ok(Delivery::RelayFault(..))));
     let said = peer.said().len();
-    assert!(matches!(deliver_next(&rollbook).await, Delivery::RelayFault { fault: None, .. }));
+    assert!(matches!(deliver_next(&rollbook).await, Err(Due::WithRelay(_))));
     nothing_new_was_said(&peer, said);
     assert_eq!(claimed(&rollbook), 0);
     assert_eq!([rollbook.message_to(&customers[3]).await, rollbook.message_to(&customers[4]).await], before);
@@ -80,13 +83,13 @@ async fn what_cannot_be_given_back_yet_is_given_back_later() {
     let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
     register_all(&rollbook, &["ada", "bob", "cyd"]).await;
     peer.on(At::Banner, Do::Reply("421 4.3.2 out of order")).times(1);
-    assert!(matches!(deliver_next(&rollbook).await, Delivery::RelayFault { fault: Some(_), .. }));
+    assert!(matches!(deliver_next(&rollbook).await, Ok(Delivery::RelayFault(..))));
     let other = rollbook.lock();
-    let refused = rollbook.registry.deliver_next().await;
+    let refused = rollbook.deliver_next().await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert_eq!(claimed(&rollbook), 2);
     drop(other);
-    assert!(matches!(deliver_next(&rollbook).await, Delivery::RelayFault { fault: None, .. }));
+    assert!(matches!(deliver_next(&rollbook).await, Err(Due::WithRelay(_))));
     assert_eq!(claimed(&rollbook), 0);
 }
 
@@ -102,10 +105,10 @@ async fn a_relay_at_fault_is_probed_by_one_message_while_the_others_stay_unclaim
     let (probe, ()) = tokio::join!(deliver_next(&rollbook), async {
         peer.reached(At::Dot).await;
         assert_eq!(claimed(&rollbook), 1);
-        assert!(matches!(deliver_next(&rollbook).await, Delivery::RelayFault { fault: None, .. }));
+        assert!(matches!(deliver_next(&rollbook).await, Err(Due::WithRelay(_))));
         peer.go_on();
     });
-    assert_eq!(probe, Delivery::Sent);
+    assert_eq!(probe, Ok(Delivery::Sent));
     assert_eq!(rollbook.deliver().await, [Delivery::Sent, Delivery::Sent]);
 }
 
@@ -117,16 +120,16 @@ async fn a_mail_is_not_begun_on_a_claim_that_may_lapse_before_it_ends() {
         let peer = SmtpPeer::start().await;
         let rollbook = Rollbook::sending_to(&peer, &[]).await;
         register_all(&rollbook, &["ada", "bob"]).await;
-        assert_eq!(deliver_next(&rollbook).await, Delivery::Sent);
+        assert_eq!(deliver_next(&rollbook).await, Ok(Delivery::Sent));
         ages(&rollbook);
         peer.on(At::Dot, Do::Wait).times(1);
         let (second, ()) = tokio::join!(deliver_next(&rollbook), async {
             peer.reached_times(At::Dot, 2).await;
             rollbook.pass(15 * MINUTE);
-            assert!(matches!(deliver_next(&rollbook).await, Delivery::Idle(_)), "the claim is a new one");
+            assert!(matches!(deliver_next(&rollbook).await, Err(Due::Later(_))), "the claim is a new one");
             peer.go_on();
         });
-        assert_eq!(second, Delivery::Sent);
+        assert_eq!(second, Ok(Delivery::Sent));
         assert_eq!(rollbook.deliver().await, []);
         assert_eq!(names_of_mails(&peer), ["ada", "bob"]);
     }
@@ -143,7 +146,7 @@ async fn a_claim_that_took_longer_than_a_mail_may_wait_brings_one_mail_all_the_s
         rollbook.pass(10 * MINUTE);
         drop(other);
     });
-    assert_eq!(first, Delivery::Sent);
+    assert_eq!(first, Ok(Delivery::Sent));
     assert_eq!(claimed(&rollbook), 1, "bob's waits, and has waited too long");
     assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
 }
@@ -157,7 +160,7 @@ async fn a_mail_that_becomes_needless_while_it_waits_is_not_sent() {
     let token = peer.next_mail().await.token();
     rollbook.register("bob@example.org").await;
     assert_eq!(rollbook.resend(&ada).await.status, 202);
-    assert_eq!(deliver_next(&rollbook).await, Delivery::Sent);
+    assert_eq!(deliver_next(&rollbook).await, Ok(Delivery::Sent));
     assert_eq!(claimed(&rollbook), 1);
     assert_eq!(rollbook.press(&token).await.status, 200);
     assert_eq!(rollbook.deliver().await, []);
@@ -170,7 +173,7 @@ async fn a_mail_that_is_asked_for_again_while_it_waits_leaves_once() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[("resend_cooldown", "0s")]).await;
     let customers = register_all(&rollbook, &["ada", "bob"]).await;
-    assert_eq!(deliver_next(&rollbook).await, Delivery::Sent);
+    assert_eq!(deliver_next(&rollbook).await, Ok(Delivery::Sent));
     assert_eq!(rollbook.resend(&customers[1]).await.status, 202);
     assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
     assert_eq!(names_of_mails(&peer), ["ada", "bob"]);

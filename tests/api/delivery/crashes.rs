@@ -75,7 +75,7 @@ async fn what_cannot_be_written_down_is_not_sent() {
     let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
     rollbook.register("ada@example.org").await;
     let other = rollbook.lock();
-    let refused = rollbook.registry.deliver_next().await;
+    let refused = rollbook.deliver_next().await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert_eq!(peer.connections(), 0);
     drop(other);
@@ -89,7 +89,7 @@ async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sen
     let ada = rollbook.register("ada@example.org").await;
     rollbook.register("eve@example.org").await;
     peer.on(At::Dot, Do::Wait);
-    let (sent, other) = tokio::join!(rollbook.registry.deliver_next(), async {
+    let (sent, other) = tokio::join!(rollbook.deliver_next(), async {
         peer.reached(At::Dot).await;
         let other = rollbook.lock();
         peer.go_on();
@@ -99,7 +99,7 @@ async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sen
     assert_eq!(peer.next_mail().await.to, ["ada@example.org"]);
 
     let said = peer.said().len();
-    let still = rollbook.registry.deliver_next().await;
+    let still = rollbook.deliver_next().await;
     assert!(matches!(still, Err(StoreError::Unavailable(_))), "{still:?}");
     nothing_new_was_said(&peer, said);
 
