@@ -44,7 +44,12 @@ impl Commits {
     /// Whether the last one is so long ago.
     pub(super) fn have_rested_for(&self, pause: Duration) -> bool {
         let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-        self.clock.monotonic().saturating_sub(last) >= pause
+        self.time().saturating_sub(last) >= pause
+    }
+
+    /// The monotonic clock's time.
+    pub(super) fn time(&self) -> Duration {
+        self.clock.monotonic()
     }
 
     fn add(&self) {
@@ -53,6 +58,6 @@ impl Commits {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.time().as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -5,7 +5,9 @@
 //! says up to which key the index reaches; it moves in the transaction that fills, so a crash loses nothing of either.
 //!
 //! Every filling leaves a part of the index of its own, a search has to look into all of them, and FTS5 takes 2,000 at the
-//! most; so some are merged after each filling, and all that can be when there is nothing to fill.
+//! most; so they are merged as fast as they are filled, and where there is nothing to fill until there are few. A step is
+//! as short as FTS5 lets it be: it writes the list of all who have one run of three without a stop, and of `com`, say, most
+//! of the roll has it.
 
 use rusqlite::Connection;
 
@@ -15,9 +17,9 @@ use crate::domain::{
     search::{ANYWHERE_FROM, Search, folded, words},
 };
 
-/// How many bytes of what is searched one transaction indexes, some 500 customers' worth: a registration that comes
-/// meanwhile waits for it, some milliseconds.
-pub(super) const STEP: usize = 48 << 10;
+/// How many bytes of text one transaction indexes, those of some 500 customers: a registration that comes meanwhile waits
+/// for it, some milliseconds.
+pub(super) const STEP_BYTES: usize = 48 << 10;
 
 /// How many customers may come to wait to be indexed before registrations have to wait for it: a search looks through
 /// them one by one, several of them in a microsecond.
@@ -40,9 +42,9 @@ pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
 /// Leaves a new customer to be indexed later, or, if the mark has passed it already, indexes it: ids are made before the
 /// writer's turn comes, and one that was long on its way there must not be forgotten.
 pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::Result<()> {
+    tx.registered();
     let (id, _) = halves(customer.id.uuid());
     if id > tx.search_mark()? {
-        tx.registered();
         return Ok(());
     }
     let Particulars { name, email, .. } = &customer.particulars;
@@ -50,10 +52,11 @@ pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::R
     Ok(())
 }
 
-/// Merges so many pages of the index. Returns whether there may be more to merge.
-pub(super) fn merge(tx: &Transaction<'_>, pages: u64) -> rusqlite::Result<bool> {
+/// Merges so many pages of the index, or more to write a list to its end. Returns whether there may be more to merge.
+pub(super) fn merge(tx: &Transaction<'_>, pages: i64) -> rusqlite::Result<bool> {
     let before = tx.total_changes();
-    tx.execute_kept(MERGE, &[&i64::try_from(pages).unwrap_or(i64::MAX)])?;
+    // FTS5 takes a number for a signed one of 32 bits, and a negative one for all there is.
+    tx.execute_kept(MERGE, &[&pages.min(i64::from(i32::MAX))])?;
     // The command itself counts as a change (FTS5, section 6.9).
     Ok(tx.total_changes() > before + 1)
 }
@@ -62,18 +65,10 @@ pub(super) fn merge(tx: &Transaction<'_>, pages: u64) -> rusqlite::Result<bool> 
 pub(super) struct Filled {
     pub(super) customers: usize,
     /// Whether nobody is left to be indexed.
-    pub(super) was_all: bool,
+    pub(super) reached_end: bool,
 }
 
-impl Filled {
-    /// How many pages it wrote, about, by how many changes its whole transaction counted.
-    pub(super) fn pages(&self, changes: u64) -> u64 {
-        // A customer is one, and a page with its entry in the list of pages two.
-        changes.saturating_sub(self.customers as u64) / 2
-    }
-}
-
-/// Indexes customers, the first that wait, until it has indexed so many bytes of what is searched.
+/// Indexes customers, the first that wait, until it has indexed so many bytes of text.
 pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Filled> {
     let mut unindexed = tx.prepare_cached(UNINDEXED)?;
     let mut rows = unindexed.query([mark(tx)?])?;
@@ -89,7 +84,7 @@ pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Fille
     if let Some(last) = last {
         tx.execute_kept(MOVE_MARK, &[&last])?;
     }
-    Ok(Filled { customers, was_all: left > 0 })
+    Ok(Filled { customers, reached_end: left > 0 })
 }
 
 /// Whether any customer waits to be indexed.

@@ -4,7 +4,7 @@
 //! then answers all of them: one fsync serves the whole group. There is no timer: while one group syncs, the next one
 //! gathers. A command that fails, or panics, is undone alone.
 //!
-//! When nobody waits it fills the search index, see [`search_index`](super::search_index).
+//! When nobody waits, and in between where it must, it fills the search index, see [`search_index`](super::search_index).
 
 use std::{
     num::NonZeroUsize,
@@ -203,15 +203,16 @@ fn run(
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
-        if let Ok(Some((commit, registered))) = committed {
+        let committed = committed.map_err(Arc::new);
+        if let Ok(Some((commit, _))) = committed {
             on_commit(commit);
-            chores.registered(registered);
         }
-        let committed = committed.map(|_| ()).map_err(Arc::new);
         for command in group {
-            command.answer(committed.as_ref().copied().map_err(breakdown));
+            command.answer(committed.as_ref().map(|_| ()).map_err(breakdown));
         }
-        chores.keep_up();
+        if let Ok(kept) = committed {
+            chores.keep_up(kept.map_or(0, |(_, registered)| registered));
+        }
     }
     if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::warn!(%error, "the last checkpoint failed; the next start does it");
@@ -222,7 +223,7 @@ fn run(
 fn next(commands: &Receiver<Box<dyn Command>>, chores: &mut Chores<'_>) -> Option<Box<dyn Command>> {
     let mut patience = IDLE_AFTER;
     while chores.are_left() {
-        match commands.recv_timeout(patience) {
+        match commands.recv_timeout(patience.max(chores.rest())) {
             Ok(command) => return Some(command),
             Err(RecvTimeoutError::Disconnected) => return None,
             Err(RecvTimeoutError::Timeout) => chores.step(),

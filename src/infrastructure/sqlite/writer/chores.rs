@@ -1,35 +1,40 @@
 //! What the writer does when nobody waits, or when it cannot wait any longer: it brings the search index up to date.
 
+use std::time::Duration;
+
 use super::{
     super::{commits::Commits, search_index},
     statements::Execute,
     transaction::Transaction,
 };
 
-/// So many pages of the index are merged for each that is filled. FTS5 merges parts from level to level, always all that
-/// have gathered on one: the more there are, the more go together, and so they stay few however large the roll.
-const MERGED_FOR_EACH_FILLED: u64 = 2;
+/// So many pages of the index are merged for each that is filled. FTS5 merges parts from level to level, all together that
+/// are on one when a merge of them begins: the more there are, the more go together. With two for each, parts of names
+/// that have hardly a run of three in common were made faster than merged.
+const MERGED_FOR_EACH_FILLED: i64 = 3;
 
-/// So many pages are merged at once, which takes some milliseconds.
-const MERGED_AT_ONCE: u64 = 32;
+/// So many pages are merged at once, where no list of theirs is longer: some milliseconds.
+const MERGED_AT_ONCE: i64 = 32;
 
-/// What is left to do. A step that fails is tried again after the next registration: a search finds everybody all the
-/// same.
+/// What failed is left alone for so long: a search finds everybody all the same, if the index can be read at all.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// What is left to do.
 pub(super) struct Chores<'a> {
     statements: &'a dyn Execute,
     commits: &'a Commits,
-    /// How many bytes of what is searched a step indexes.
-    at_once: usize,
+    /// How many bytes of text a step indexes.
+    bytes_at_once: usize,
     /// How many customers may wait to be indexed before registrations wait for it.
     longest_tail: usize,
-    /// How many customers wait to be indexed, at the most.
+    /// How many customers wait to be indexed, at the most, as far as is known.
     unindexed: usize,
     /// Whether there may be parts of the index to be merged.
-    unmerged: bool,
-    /// How many pages are to be merged in return for those that were filled.
-    due: u64,
-    /// Whether the last step failed, and nobody was registered since.
-    has_failed: bool,
+    may_merge: bool,
+    /// How many pages are to be merged in return for those that were filled; less than none, if more were.
+    pages_due: i64,
+    /// When the last step failed, by the monotonic clock.
+    failed_at: Option<Duration>,
 }
 
 impl<'a> Chores<'a> {
@@ -39,79 +44,103 @@ impl<'a> Chores<'a> {
         Self {
             statements,
             commits,
-            at_once: search_index::STEP,
+            bytes_at_once: search_index::STEP_BYTES,
             longest_tail,
             // To count them would take too long.
             unindexed: if has_tail { longest_tail } else { 0 },
             // Parts may be left from the last time, and what was due then is forgotten.
-            unmerged: true,
-            due: MERGED_AT_ONCE,
-            has_failed: false,
+            may_merge: true,
+            pages_due: MERGED_AT_ONCE,
+            failed_at: None,
         }
     }
 
-    /// So many more customers wait to be indexed.
-    pub(super) fn registered(&mut self, customers: usize) {
-        self.unindexed += customers;
-        self.has_failed &= customers == 0;
+    pub(super) const fn are_left(&self) -> bool {
+        self.unindexed > 0 || self.may_merge
     }
 
-    pub(super) const fn are_left(&self) -> bool {
-        !self.has_failed && (self.unindexed > 0 || self.unmerged)
+    /// How long nothing is to be tried any more.
+    pub(super) fn rest(&self) -> Duration {
+        let until = self.failed_at.map_or(Duration::ZERO, |failed_at| failed_at + REST_AFTER_FAILURE);
+        until.saturating_sub(self.commits.time())
     }
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
         if self.is_merge_due() || self.unindexed == 0 {
-            self.attempt(|chores| chores.merge(MERGED_AT_ONCE));
+            self.merge(MERGED_AT_ONCE);
         } else {
-            self.attempt(Self::fill);
+            self.fill();
         }
     }
 
-    /// Does what cannot wait until nobody does: no more customers than the longest tail are left to be indexed, and half
-    /// of the merges that are due are made, so that they never come to more than those of two groups.
-    pub(super) fn keep_up(&mut self) {
-        while self.unindexed > self.longest_tail && !self.has_failed {
-            self.attempt(Self::fill);
+    /// Does what cannot wait until nobody waits, after so many more customers were put on the roll: half of the pages that
+    /// are due are merged, so that they never come to more than those of two groups; and of the tail, what is too long is
+    /// filled, twice as many as came at the most.
+    pub(super) fn keep_up(&mut self, registered: usize) {
+        self.unindexed += registered;
+        self.may_merge |= registered > 0;
+        if self.is_merge_due() && self.rest().is_zero() {
+            self.merge(MERGED_AT_ONCE.max(self.pages_due / 2));
         }
-        if self.is_merge_due() && !self.has_failed {
-            self.attempt(|chores| chores.merge(MERGED_AT_ONCE.max(chores.due / 2)));
+        let may_wait = self.longest_tail.max(self.unindexed.saturating_sub(2 * registered));
+        while self.unindexed > may_wait && self.rest().is_zero() {
+            self.fill();
         }
     }
 
     const fn is_merge_due(&self) -> bool {
-        self.due >= MERGED_AT_ONCE
+        self.pages_due >= MERGED_AT_ONCE
     }
 
-    fn attempt(&mut self, step: impl FnOnce(&mut Self) -> rusqlite::Result<()>) {
-        let commits = self.commits;
-        if let Err(error) = commits.around(|| step(self)) {
-            tracing::warn!(%error, "the search index could not be kept up");
-            self.has_failed = true;
-            // It may be that it has too many parts to take another.
-            (self.unmerged, self.due) = (true, self.due.max(MERGED_AT_ONCE));
+    fn fill(&mut self) {
+        match self.commits.around(|| self.try_to_fill()) {
+            Ok((filled, pages)) => {
+                self.unindexed =
+                    if filled.reached_end { 0 } else { self.unindexed.saturating_sub(filled.customers).max(1) };
+                self.pages_due += MERGED_FOR_EACH_FILLED * pages;
+                self.failed_at = None;
+            }
+            // It may be that merging helps.
+            Err(error) => self.failed(&error, self.pages_due.max(MERGED_AT_ONCE)),
         }
     }
 
-    fn fill(&mut self) -> rusqlite::Result<()> {
-        let changes_before = self.statements.db().total_changes();
-        let transaction = Transaction::begin(self.statements)?;
-        let filled = search_index::fill(&transaction, self.at_once)?;
-        transaction.commit()?;
-        let changes = self.statements.db().total_changes() - changes_before;
-        self.unindexed = if filled.was_all { 0 } else { self.unindexed.saturating_sub(filled.customers).max(1) };
-        self.unmerged |= filled.customers > 0;
-        self.due += MERGED_FOR_EACH_FILLED * filled.pages(changes);
-        Ok(())
+    fn merge(&mut self, pages: i64) {
+        match self.commits.around(|| self.try_to_merge(pages)) {
+            Ok((may_merge, written)) => {
+                self.may_merge = may_merge;
+                self.pages_due = if may_merge { self.pages_due - written.max(pages) } else { 0 };
+                self.failed_at = None;
+            }
+            // It may be that the index can be filled nevertheless.
+            Err(error) => self.failed(&error, 0),
+        }
     }
 
-    fn merge(&mut self, pages: u64) -> rusqlite::Result<()> {
+    fn failed(&mut self, error: &rusqlite::Error, pages_due: i64) {
+        tracing::warn!(%error, "the search index could not be kept up; it is tried again");
+        self.pages_due = pages_due;
+        self.failed_at = Some(self.commits.time());
+    }
+
+    /// Returns what was filled and how many pages of the index it came to, about.
+    fn try_to_fill(&self) -> rusqlite::Result<(search_index::Filled, i64)> {
         let transaction = Transaction::begin(self.statements)?;
-        self.unmerged = search_index::merge(&transaction, pages)?;
-        transaction.commit()?;
-        self.due = if self.unmerged { self.due.saturating_sub(pages) } else { 0 };
-        Ok(())
+        let filled = search_index::fill(&transaction, self.bytes_at_once)?;
+        // Every customer is a change, and every page two: itself and its entry in the list of pages.
+        let changes = transaction.commit()?.map_or(0, |effects| effects.changes);
+        let pages = changes.saturating_sub(filled.customers as u64) / 2;
+        Ok((filled, i64::try_from(pages).unwrap_or(i64::MAX)))
+    }
+
+    /// Returns whether there may be more to merge and how many pages were written, about.
+    fn try_to_merge(&self, pages: i64) -> rusqlite::Result<(bool, i64)> {
+        let transaction = Transaction::begin(self.statements)?;
+        let may_merge = search_index::merge(&transaction, pages)?;
+        // As a page is written with its entry, so are about as many deleted that it replaces.
+        let pages = transaction.commit()?.map_or(0, |effects| effects.changes / 4);
+        Ok((may_merge, i64::try_from(pages).unwrap_or(i64::MAX)))
     }
 }
 
@@ -119,11 +148,14 @@ impl<'a> Chores<'a> {
 mod tests {
     use std::{path::Path, sync::Arc, time::Duration};
 
-    use rusqlite::Connection;
+    use rusqlite::{Connection, config::DbConfig};
 
     use super::*;
-    use crate::infrastructure::sqlite::{
-        StoreSettings, commits::told_clock::ToldClock, connection, migrations, writer::statements::Statements,
+    use crate::{
+        application::ports::Clock,
+        infrastructure::sqlite::{
+            StoreSettings, commits::told_clock::ToldClock, connection, migrations, writer::statements::Statements,
+        },
     };
 
     fn roll(folder: &Path) -> Connection {
@@ -142,6 +174,16 @@ mod tests {
         db.execute(all, (customers.start, customers.end)).unwrap();
     }
 
+    fn commits() -> Commits {
+        Commits::by(Arc::new(ToldClock::default()))
+    }
+
+    fn finish(chores: &mut Chores<'_>) {
+        while chores.are_left() {
+            chores.step();
+        }
+    }
+
     fn tail(db: &Connection) -> i64 {
         let count = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
         db.query_row(count, [], |row| row.get(0)).unwrap()
@@ -154,25 +196,38 @@ mod tests {
         db.query_row(count, [], |row| row.get(0)).unwrap()
     }
 
-    /// Two thousand parts are all that an index of FTS5 can have: with one more it takes nobody any more.
     #[test]
     fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few_parts() {
         let folder = tempfile::tempdir().unwrap();
         let db = roll(folder.path());
-        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
+        let (statements, commits) = (Statements::of(&db), commits());
         // Each customer makes a part.
-        let mut chores = Chores { at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+        let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
         for group in 1..1_000 {
             register(&db, 4 * group..4 * (group + 1));
-            chores.registered(4);
-            chores.keep_up();
+            chores.keep_up(4);
             assert!(tail(&db) <= 10, "{} wait", tail(&db));
             assert!(parts(&db) <= 40, "{} parts", parts(&db));
         }
-        while chores.are_left() {
-            chores.step();
-        }
+        finish(&mut chores);
         assert_eq!(tail(&db), 0);
+        // Up to three of a size are left alone.
+        assert!(parts(&db) <= 3 * 6, "{} parts", parts(&db));
+    }
+
+    /// With a part more than it can have an index of FTS5 would take nobody any more, nor be merged.
+    #[test]
+    fn an_index_that_is_never_merged_takes_everybody_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = roll(folder.path());
+        let (statements, commits) = (Statements::of(&db), commits());
+        register(&db, 1..3_000);
+        let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
+        while tail(&db) > 0 {
+            chores.try_to_fill().unwrap();
+        }
+        assert!((500..1_000).contains(&parts(&db)), "{} parts", parts(&db));
+        finish(&mut chores);
         assert!(parts(&db) < 16, "{} parts", parts(&db));
     }
 
@@ -180,61 +235,56 @@ mod tests {
     fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let db = roll(folder.path());
-        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
+        let (statements, commits) = (Statements::of(&db), commits());
         register(&db, 1..100);
         let mut chores = Chores::begin(&statements, &commits);
         register(&db, 100..101);
-        chores.registered(1);
-        chores.keep_up();
+        chores.keep_up(1);
         assert_eq!(tail(&db), 0);
     }
 
     #[test]
-    fn an_index_that_has_too_many_parts_is_merged_before_it_is_filled() {
+    fn a_step_that_failed_is_tried_again_after_a_while_and_what_was_left_then_little_by_little() {
         let folder = tempfile::tempdir().unwrap();
         let db = roll(folder.path());
-        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
-        register(&db, 1..3_000);
-        // As one left it that merged some of the first, and then never again.
-        let add_part = |customer| {
-            let transaction = Transaction::begin(&statements)?;
-            search_index::fill(&transaction, 1)?;
-            if customer < 100 {
-                search_index::merge(&transaction, 1)?;
-            }
-            transaction.commit()
-        };
-        let refused = (1..3_000).find_map(|customer| add_part(customer).err());
-        assert_eq!(refused.unwrap().sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
-        let mut chores = Chores::begin(&statements, &commits);
-        let mut registered = 3_000;
-        while tail(&db) > 0 && registered < 3_100 {
-            register(&db, registered..registered + 1);
-            chores.registered(1);
-            while chores.are_left() {
-                chores.step();
-            }
-            registered += 1;
-        }
-        assert_eq!(tail(&db), 0);
-    }
-
-    #[test]
-    fn a_step_that_failed_waits_for_the_next_registration() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
-        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::new(ToldClock::default())));
+        let clock = Arc::new(ToldClock::default());
+        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::clone(&clock) as Arc<dyn Clock>));
+        let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+        finish(&mut chores);
         register(&db, 1..100);
-        let mut chores = Chores { longest_tail: 10, ..Chores::begin(&statements, &commits) };
-        chores.registered(99);
         db.pragma_update(None, "query_only", true).unwrap();
-        chores.keep_up();
+        chores.keep_up(99);
+        assert!(!chores.rest().is_zero());
         db.pragma_update(None, "query_only", false).unwrap();
-        chores.keep_up();
-        assert!(!chores.are_left());
-        assert_eq!(tail(&db), 99);
-        chores.registered(1);
-        chores.keep_up();
+        register(&db, 100..102);
+        chores.keep_up(2);
+        assert_eq!(tail(&db), 101, "nothing is tried yet");
+        clock.pass(REST_AFTER_FAILURE);
+        register(&db, 102..104);
+        chores.keep_up(2);
+        assert_eq!(tail(&db), 99, "as many as came, and as many again");
+        finish(&mut chores);
+        assert_eq!(tail(&db), 0);
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = roll(folder.path());
+        let clock = Arc::new(ToldClock::default());
+        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::clone(&clock) as Arc<dyn Clock>));
+        register(&db, 1..100);
+        let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
+        for _ in 0..10 {
+            chores.fill();
+        }
+        // A page in the middle of a part is gone.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+        db.execute("DELETE FROM customers_search_data WHERE id >> 37 = 5", []).unwrap();
+        for _ in 0..1_000 {
+            chores.step();
+            clock.pass(REST_AFTER_FAILURE);
+        }
         assert_eq!(tail(&db), 0);
     }
 }

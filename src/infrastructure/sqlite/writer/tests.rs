@@ -230,7 +230,6 @@ fn what_is_done_when_nobody_waits_is_announced_to_readers_too() {
     let (db, _folder) = database();
     let (statements, commits) = (Statements::of(&db), commits());
     let mut chores = Chores::begin(&statements, &commits);
-    chores.registered(1);
     chores.step();
     assert_eq!(commits.count(), 2, "before and after");
 }

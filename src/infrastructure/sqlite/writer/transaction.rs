@@ -26,8 +26,10 @@ pub(in crate::infrastructure::sqlite) struct Transaction<'db> {
 pub(super) struct Effects {
     /// Whether there is mail that is due.
     pub(super) queued_mail: bool,
-    /// How many more customers wait to be indexed.
+    /// How many more customers are on the roll.
     pub(super) registered: usize,
+    /// How many changes were made, by SQLite's count.
+    pub(super) changes: u64,
     /// How many more messages there are, by [`MessageState::ALL`].
     messages: [u32; MessageState::ALL.len()],
 }
@@ -53,7 +55,7 @@ impl<'db> Transaction<'db> {
         self.affect(|effects| effects.queued_mail = true);
     }
 
-    /// One more customer waits to be indexed.
+    /// One more customer is on the roll.
     pub(in crate::infrastructure::sqlite) fn registered(&self) {
         self.affect(|effects| effects.registered += 1);
     }
@@ -98,9 +100,10 @@ impl<'db> Transaction<'db> {
         for (count, state) in effects.messages.into_iter().zip(MessageState::ALL).filter(|(count, _)| *count > 0) {
             outbox::count_new(&self, state, count)?;
         }
-        let changed = self.total_changes() > self.changes_before;
+        // What is written by the commit itself, as the search index is, counts as well.
         self.execute_kept("COMMIT", &[])?;
-        Ok(changed.then_some(effects))
+        let changes = self.total_changes() - self.changes_before;
+        Ok((changes > 0).then_some(Effects { changes, ..effects }))
     }
 }
 
