@@ -14,7 +14,6 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode};
@@ -35,9 +34,6 @@ pub(super) use transaction::Transaction;
 
 /// How many commands one commit serves at the most, so that the first of them is not kept waiting without end.
 const MOST_IN_A_GROUP: usize = 256;
-
-/// After so long without a command the writer turns to the search index.
-const IDLE_AFTER: Duration = Duration::from_millis(20);
 
 /// What is told of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,14 +217,14 @@ fn run(
 
 /// The next command; until it comes, chores are done, each as short as a command may be kept waiting.
 fn next(commands: &Receiver<Box<dyn Command>>, chores: &mut Chores<'_>) -> Option<Box<dyn Command>> {
-    let mut patience = IDLE_AFTER;
+    let mut patience = chores.patience();
     while chores.are_left() {
-        match commands.recv_timeout(patience.max(chores.rest())) {
+        match commands.recv_timeout(patience) {
             Ok(command) => return Some(command),
             Err(RecvTimeoutError::Disconnected) => return None,
             Err(RecvTimeoutError::Timeout) => chores.step(),
         }
-        patience = Duration::ZERO;
+        patience = chores.rest();
     }
     commands.recv().ok()
 }

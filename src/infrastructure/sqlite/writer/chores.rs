@@ -16,8 +16,17 @@ const MERGED_FOR_EACH_FILLED: i64 = 3;
 /// So many pages are merged at once, where no list of theirs is longer: some milliseconds.
 const MERGED_AT_ONCE: i64 = 32;
 
-/// What failed is left alone for so long: a search finds everybody all the same, if the index can be read at all.
+/// Filling, or merging, is left alone for so long after it failed: a search finds everybody all the same, if the index can
+/// be read at all.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// After so long without a command the writer turns to its chores: longer than who registers one after the other takes.
+const IDLE_AFTER: Duration = Duration::from_millis(20);
+
+/// After so long, if that many customers wait to be indexed; or else some dozens of registrations a second, evenly spread,
+/// would let all of them wait. Whoever registers as fast as he is answered is back before.
+const IDLE_AFTER_IF_MANY_WAIT: Duration = Duration::from_millis(1);
+const MANY: usize = 512;
 
 /// What is left to do.
 pub(super) struct Chores<'a> {
@@ -33,14 +42,19 @@ pub(super) struct Chores<'a> {
     may_merge: bool,
     /// How many pages are to be merged in return for those that were filled; less than none, if more were.
     pages_due: i64,
-    /// When the last step failed, by the monotonic clock.
-    failed_at: Option<Duration>,
+    /// Until when nothing is filled, by the monotonic clock, since the last time failed.
+    no_filling_until: Duration,
+    no_merging_until: Duration,
+    /// How long a registration waits for other programs; chores do not.
+    busy_timeout: Duration,
 }
 
 impl<'a> Chores<'a> {
     pub(super) fn begin(statements: &'a dyn Execute, commits: &'a Commits) -> Self {
         let longest_tail = search_index::LONGEST_TAIL;
         let has_tail = search_index::has_tail(statements.db()).unwrap_or(true);
+        let busy_timeout: u32 =
+            statements.db().pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap_or_default();
         Self {
             statements,
             commits,
@@ -51,7 +65,9 @@ impl<'a> Chores<'a> {
             // Parts may be left from the last time, and what was due then is forgotten.
             may_merge: true,
             pages_due: MERGED_AT_ONCE,
-            failed_at: None,
+            no_filling_until: Duration::ZERO,
+            no_merging_until: Duration::ZERO,
+            busy_timeout: Duration::from_millis(busy_timeout.into()),
         }
     }
 
@@ -59,18 +75,26 @@ impl<'a> Chores<'a> {
         self.unindexed > 0 || self.may_merge
     }
 
-    /// How long nothing is to be tried any more.
+    /// How long to wait for a command before the first step.
+    pub(super) fn patience(&self) -> Duration {
+        let patience = if self.unindexed >= MANY { IDLE_AFTER_IF_MANY_WAIT } else { IDLE_AFTER };
+        patience.max(self.rest())
+    }
+
+    /// How long nothing that is left is to be tried.
     pub(super) fn rest(&self) -> Duration {
-        let until = self.failed_at.map_or(Duration::ZERO, |failed_at| failed_at + REST_AFTER_FAILURE);
+        let filling = (self.unindexed > 0).then_some(self.no_filling_until);
+        let merging = self.may_merge.then_some(self.no_merging_until);
+        let until = filling.into_iter().chain(merging).min().unwrap_or_default();
         until.saturating_sub(self.commits.time())
     }
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
-        if self.is_merge_due() || self.unindexed == 0 {
-            self.merge(MERGED_AT_ONCE);
-        } else {
+        if self.can_fill() && !(self.is_merge_due() && self.can_merge()) {
             self.fill();
+        } else if self.can_merge() {
+            self.merge(MERGED_AT_ONCE);
         }
     }
 
@@ -80,11 +104,11 @@ impl<'a> Chores<'a> {
     pub(super) fn keep_up(&mut self, registered: usize) {
         self.unindexed += registered;
         self.may_merge |= registered > 0;
-        if self.is_merge_due() && self.rest().is_zero() {
+        if self.is_merge_due() && self.can_merge() {
             self.merge(MERGED_AT_ONCE.max(self.pages_due / 2));
         }
         let may_wait = self.longest_tail.max(self.unindexed.saturating_sub(2 * registered));
-        while self.unindexed > may_wait && self.rest().is_zero() {
+        while self.unindexed > may_wait && self.can_fill() {
             self.fill();
         }
     }
@@ -93,35 +117,53 @@ impl<'a> Chores<'a> {
         self.pages_due >= MERGED_AT_ONCE
     }
 
+    fn can_fill(&self) -> bool {
+        self.unindexed > 0 && self.no_filling_until <= self.commits.time()
+    }
+
+    fn can_merge(&self) -> bool {
+        self.may_merge && self.no_merging_until <= self.commits.time()
+    }
+
     fn fill(&mut self) {
-        match self.commits.around(|| self.try_to_fill()) {
+        match self.attempt(Self::try_to_fill) {
             Ok((filled, pages)) => {
                 self.unindexed =
                     if filled.reached_end { 0 } else { self.unindexed.saturating_sub(filled.customers).max(1) };
                 self.pages_due += MERGED_FOR_EACH_FILLED * pages;
-                self.failed_at = None;
+                self.may_merge |= filled.customers > 0;
             }
-            // It may be that merging helps.
-            Err(error) => self.failed(&error, self.pages_due.max(MERGED_AT_ONCE)),
+            Err(error) => {
+                self.no_filling_until = self.after_failure(&error);
+                // It may be that merging helps.
+                self.pages_due = self.pages_due.max(MERGED_AT_ONCE);
+            }
         }
     }
 
     fn merge(&mut self, pages: i64) {
-        match self.commits.around(|| self.try_to_merge(pages)) {
+        match self.attempt(|chores| chores.try_to_merge(pages)) {
             Ok((may_merge, written)) => {
                 self.may_merge = may_merge;
                 self.pages_due = if may_merge { self.pages_due - written.max(pages) } else { 0 };
-                self.failed_at = None;
             }
-            // It may be that the index can be filled nevertheless.
-            Err(error) => self.failed(&error, 0),
+            Err(error) => self.no_merging_until = self.after_failure(&error),
         }
     }
 
-    fn failed(&mut self, error: &rusqlite::Error, pages_due: i64) {
+    /// Takes a step without waiting for other programs, since a command may wait for it.
+    fn attempt<T>(&self, step: impl FnOnce(&Self) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let db = self.statements.db();
+        db.busy_timeout(Duration::ZERO)?;
+        let outcome = self.commits.around(|| step(self));
+        db.busy_timeout(self.busy_timeout)?;
+        outcome
+    }
+
+    /// Tells of a failure. Returns when to try again.
+    fn after_failure(&self, error: &rusqlite::Error) -> Duration {
         tracing::warn!(%error, "the search index could not be kept up; it is tried again");
-        self.pages_due = pages_due;
-        self.failed_at = Some(self.commits.time());
+        self.commits.time() + REST_AFTER_FAILURE
     }
 
     /// Returns what was filled and how many pages of the index it came to, about.
@@ -254,7 +296,7 @@ mod tests {
         register(&db, 1..100);
         db.pragma_update(None, "query_only", true).unwrap();
         chores.keep_up(99);
-        assert!(!chores.rest().is_zero());
+        assert!(!chores.can_fill());
         db.pragma_update(None, "query_only", false).unwrap();
         register(&db, 100..102);
         chores.keep_up(2);
@@ -271,8 +313,7 @@ mod tests {
     fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let db = roll(folder.path());
-        let clock = Arc::new(ToldClock::default());
-        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::clone(&clock) as Arc<dyn Clock>));
+        let (statements, commits) = (Statements::of(&db), commits());
         register(&db, 1..100);
         let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
         for _ in 0..10 {
@@ -281,10 +322,39 @@ mod tests {
         // A page in the middle of a part is gone.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
         db.execute("DELETE FROM customers_search_data WHERE id >> 37 = 5", []).unwrap();
-        for _ in 0..1_000 {
+        for _ in 0..100 {
             chores.step();
-            clock.pass(REST_AFTER_FAILURE);
         }
         assert_eq!(tail(&db), 0);
+        assert_eq!(chores.rest(), REST_AFTER_FAILURE, "it was tried to merge");
+    }
+
+    #[test]
+    fn where_many_wait_to_be_indexed_a_short_pause_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = roll(folder.path());
+        let (statements, commits) = (Statements::of(&db), commits());
+        let mut chores = Chores::begin(&statements, &commits);
+        finish(&mut chores);
+        chores.keep_up(MANY - 1);
+        assert_eq!(chores.patience(), IDLE_AFTER);
+        chores.keep_up(1);
+        assert_eq!(chores.patience(), IDLE_AFTER_IF_MANY_WAIT);
+    }
+
+    #[test]
+    fn no_step_waits_for_another_program_as_a_registration_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = roll(folder.path());
+        // With this the test would not end.
+        db.busy_timeout(Duration::from_hours(1)).unwrap();
+        let (statements, commits) = (Statements::of(&db), commits());
+        let mut chores = Chores::begin(&statements, &commits);
+        let other = Connection::open(folder.path().join("rollbook.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        chores.step();
+        assert_eq!(chores.rest(), REST_AFTER_FAILURE);
+        let timeout: u32 = db.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap();
+        assert_eq!(timeout, 3_600_000, "as before");
     }
 }
