@@ -78,9 +78,9 @@ impl App {
         let (locking, patience) = (folder.clone(), config.store.busy_timeout);
         let lock = spawn_blocking(move || locking.lock_within(patience)).await.map_err(StartError::threads)??;
         // Nothing is migrated for a server that nobody could reach.
-        let listener = bind(config.http.listen).await?;
+        let listener = listen(config.http.listen)?;
         let admin_listener = match config.http.admin_listen {
-            Some(address) => Some(bind(address).await?),
+            Some(address) => Some(listen(address)?),
             None => None,
         };
         let address =
@@ -236,8 +236,8 @@ fn migrate_folder(folder: &DataFolder, config: &Config, clock: &dyn Clock) -> Re
     Ok(migrated)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    server::listen(address).map_err(|source| StartError::Listen { address, source })
 }
 
 /// What both the server and the verbs of the staff are made of.

@@ -18,11 +18,11 @@ mod request_body;
 mod response_body;
 mod stream;
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use poem::{Endpoint, Response};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -35,6 +35,22 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accept errors closer together than this are one bout, and one line in the log.
 const ACCEPT_BOUT: Duration = Duration::from_secs(10);
+
+/// So many connections may wait in the kernel to be accepted, unless the system allows fewer. Whoever comes when they do is
+/// not answered, and tries again a second later (RFC 6298, section 2.1).
+const BACKLOG: u32 = 4_096;
+
+/// Listens at an address, or at a free port of it if its port is 0.
+///
+/// # Errors
+/// The system's, where the address is taken or none of this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of a program that has just ended do not keep the port from the next one.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves `listener` until `stop` completes, then finishes what was taken and returns.
 ///

@@ -111,3 +111,13 @@ async fn an_upgrade_to_http2_is_not_taken_up() {
     let response = client.response().await;
     assert_eq!((response.status, response.body.as_str()), (200, "hello"));
 }
+
+/// Who finds no room to wait is not answered, and comes again after a second.
+#[tokio::test]
+async fn hundreds_may_wait_to_be_accepted() {
+    let site = Site::open(Limits { connections: 1, ..Limits::default() }).await;
+    let mut waiting = Vec::new();
+    for _ in 0..400 {
+        waiting.push(timeout(Duration::from_millis(900), site.visit()).await.expect("there should be room to wait"));
+    }
+}

@@ -5,9 +5,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::stream;
 use poem::{Body, Endpoint, Request, Response, error::ReadBodyError, http::StatusCode};
-use rollbook::infrastructure::http::server::{BodyLate, Limits, serve};
+use rollbook::infrastructure::http::server::{BodyLate, Limits, listen, serve};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{
         Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -34,7 +34,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn open(limits: Limits) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let (arrived, arrivals) = unbounded_channel();
