@@ -8,7 +8,7 @@ use super::site::{Site, post};
 
 #[tokio::test]
 async fn a_body_that_stalls_is_late_when_its_grace_is_over() {
-    let site = Site::open(Limits { body_grace: Duration::from_millis(200), ..Limits::default() }).await;
+    let site = Site::open(Limits { body_grace: Duration::from_millis(200), ..Limits::default() });
     let mut client = site.visit().await;
     client.send(post("/echo", "Content-Length: 10") + "12345").await;
     let response = client.response().await;
@@ -20,7 +20,7 @@ async fn a_body_that_stalls_is_late_when_its_grace_is_over() {
 #[tokio::test]
 async fn a_body_that_drips_below_the_rate_is_late() {
     let limits = Limits { body_grace: Duration::from_millis(200), body_rate: 1024, ..Limits::default() };
-    let site = Site::open(limits).await;
+    let site = Site::open(limits);
     let mut client = site.visit().await;
     client.send(post("/echo", "Content-Length: 100000")).await;
     client.drip("x", Duration::from_millis(20));
@@ -31,7 +31,7 @@ async fn a_body_that_drips_below_the_rate_is_late() {
 #[tokio::test]
 async fn a_body_above_the_rate_outlives_its_grace_and_ends_with_its_time() {
     let (grace, body) = (Duration::from_millis(100), Duration::from_millis(600));
-    let site = Site::open(Limits { body_grace: grace, body_rate: 1024, body, ..Limits::default() }).await;
+    let site = Site::open(Limits { body_grace: grace, body_rate: 1024, body, ..Limits::default() });
     let mut client = site.visit().await;
     client.send(post("/echo", "Content-Length: 1000000")).await;
     client.drip([b'x'; 512], Duration::from_millis(20));
@@ -42,7 +42,7 @@ async fn a_body_above_the_rate_outlives_its_grace_and_ends_with_its_time() {
 
 #[tokio::test]
 async fn a_slow_body_within_its_deadlines_arrives_whole() {
-    let site = Site::open(Limits { body_grace: Duration::from_millis(50), ..Limits::default() }).await;
+    let site = Site::open(Limits { body_grace: Duration::from_millis(50), ..Limits::default() });
     let mut client = site.visit().await;
     let piece = "x".repeat(2000);
     client.send(post("/echo", "Transfer-Encoding: chunked")).await;
@@ -58,7 +58,7 @@ async fn a_slow_body_within_its_deadlines_arrives_whole() {
 
 #[tokio::test]
 async fn a_chunked_body_is_measured_while_it_is_read() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     let chunk = format!("40000\r\n{}\r\n", "x".repeat(0x40000));
     client.send(post("/echo", "Transfer-Encoding: chunked") + &chunk.repeat(5) + "0\r\n\r\n").await;
@@ -67,7 +67,7 @@ async fn a_chunked_body_is_measured_while_it_is_read() {
 
 #[tokio::test]
 async fn a_broken_chunk_fails_the_body_and_closes() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(post("/echo", "Transfer-Encoding: chunked") + "5\r\nhello\r\nnonsense\r\n").await;
     let response = client.response().await;
@@ -78,7 +78,7 @@ async fn a_broken_chunk_fails_the_body_and_closes() {
 
 #[tokio::test]
 async fn a_body_that_nobody_reads_is_not_taken_in() {
-    let mut site = Site::open(Limits::default()).await;
+    let mut site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(post("/wait", "Transfer-Encoding: chunked")).await;
     site.arrival().await;
@@ -90,7 +90,7 @@ async fn a_body_that_nobody_reads_is_not_taken_in() {
 
 #[tokio::test]
 async fn a_response_may_stream_out_of_the_requests_body() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(post("/mirror", "Content-Length: 10\r\nConnection: close") + "12345").await;
     assert_eq!(client.response().await.status, 200);

@@ -21,7 +21,7 @@ fn with_head_of(size: usize) -> String {
 
 #[tokio::test]
 async fn a_request_may_have_sixty_four_fields() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(with_fields(64)).await;
     assert_eq!(client.response().await.status, 200);
@@ -29,7 +29,7 @@ async fn a_request_may_have_sixty_four_fields() {
 
 #[tokio::test]
 async fn the_sixty_fifth_field_is_refused() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(with_fields(65)).await;
     assert_eq!(client.response().await.status, 431);
@@ -39,7 +39,7 @@ async fn the_sixty_fifth_field_is_refused() {
 
 #[tokio::test]
 async fn a_head_may_have_sixteen_kibibytes() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(with_head_of(16 * 1024)).await;
     assert_eq!(client.response().await.status, 200);
@@ -47,7 +47,7 @@ async fn a_head_may_have_sixteen_kibibytes() {
 
 #[tokio::test]
 async fn a_longer_head_is_refused() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(with_head_of(17 * 1024)).await;
     assert_eq!(client.response().await.status, 431);
@@ -55,7 +55,7 @@ async fn a_longer_head_is_refused() {
 
 #[tokio::test]
 async fn a_head_without_end_is_refused_and_the_refusal_arrives() {
-    let site = Site::open(Limits { linger: Duration::from_millis(200), ..Limits::default() }).await;
+    let site = Site::open(Limits { linger: Duration::from_millis(200), ..Limits::default() });
     let mut client = site.visit().await;
     client.send("GET /hello HTTP/1.1\r\nX: ").await;
     let flood = client.flood(vec![b'x'; 64 * 1024]);
@@ -66,7 +66,7 @@ async fn a_head_without_end_is_refused_and_the_refusal_arrives() {
 
 #[tokio::test]
 async fn at_the_cap_the_next_connection_waits_until_one_ends() {
-    let site = Site::open(Limits { connections: 3, ..Limits::default() }).await;
+    let site = Site::open(Limits { connections: 3, ..Limits::default() });
     let mut clients = [site.visit().await, site.visit().await, site.visit().await];
     for client in &mut clients {
         client.send(get("/hello")).await;
@@ -85,7 +85,7 @@ async fn at_the_cap_the_next_connection_waits_until_one_ends() {
 
 #[tokio::test]
 async fn at_the_cap_those_who_are_in_are_served() {
-    let site = Site::open(Limits { connections: 1, ..Limits::default() }).await;
+    let site = Site::open(Limits { connections: 1, ..Limits::default() });
     let mut client = site.visit().await;
     client.send(get("/hello")).await;
     assert_eq!(client.response().await.status, 200);
@@ -96,7 +96,7 @@ async fn at_the_cap_those_who_are_in_are_served() {
 
 #[tokio::test]
 async fn cleartext_http2_is_refused() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
     assert_eq!(client.rest().await.0, "");
@@ -104,7 +104,7 @@ async fn cleartext_http2_is_refused() {
 
 #[tokio::test]
 async fn an_upgrade_to_http2_is_not_taken_up() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     let fields = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
     client.send(format!("GET /hello HTTP/1.1\r\nHost: rollbook.example\r\n{fields}\r\n")).await;
@@ -115,7 +115,7 @@ async fn an_upgrade_to_http2_is_not_taken_up() {
 /// Who finds no room to wait is not answered, and comes again after a second.
 #[tokio::test]
 async fn hundreds_may_wait_to_be_accepted() {
-    let site = Site::open(Limits { connections: 1, ..Limits::default() }).await;
+    let site = Site::open(Limits { connections: 1, ..Limits::default() });
     let mut waiting = Vec::new();
     for _ in 0..400 {
         waiting.push(timeout(Duration::from_millis(900), site.visit()).await.expect("there should be room to wait"));

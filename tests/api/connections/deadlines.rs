@@ -17,7 +17,7 @@ fn assert_closed_at(deadline: Duration, elapsed: Duration) {
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_closed_at_the_head_deadline() {
-    let site = Site::open(short()).await;
+    let site = Site::open(short());
     let (text, elapsed) = site.visit().await.rest().await;
     assert_eq!(text, "");
     assert_closed_at(short().head, elapsed);
@@ -25,7 +25,7 @@ async fn a_connection_that_says_nothing_is_closed_at_the_head_deadline() {
 
 #[tokio::test]
 async fn half_a_head_is_closed_at_the_head_deadline() {
-    let site = Site::open(short()).await;
+    let site = Site::open(short());
     let mut client = site.visit().await;
     client.send("GET /hello HTTP/1.1\r\nHost: rollb").await;
     let (text, elapsed) = client.rest().await;
@@ -35,7 +35,7 @@ async fn half_a_head_is_closed_at_the_head_deadline() {
 
 #[tokio::test]
 async fn a_dripping_head_does_not_move_its_deadline() {
-    let site = Site::open(short()).await;
+    let site = Site::open(short());
     let mut client = site.visit().await;
     client.send("GET /hello HTTP/1.1\r\nX: ").await;
     client.drip("x", Duration::from_millis(20));
@@ -44,7 +44,7 @@ async fn a_dripping_head_does_not_move_its_deadline() {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_the_head_deadline_and_ends_at_its_own() {
-    let site = Site::open(short()).await;
+    let site = Site::open(short());
     let mut client = site.visit().await;
     client.send(get("/hello")).await;
     assert_eq!(client.response().await.body, "hello");
@@ -55,7 +55,7 @@ async fn an_idle_connection_outlives_the_head_deadline_and_ends_at_its_own() {
 
 #[tokio::test]
 async fn the_head_after_an_idle_while_has_the_head_deadline_again() {
-    let site = Site::open(Limits { idle: Duration::from_mins(1), ..short() }).await;
+    let site = Site::open(Limits { idle: Duration::from_mins(1), ..short() });
     let mut client = site.visit().await;
     client.send(get("/hello")).await;
     assert_eq!(client.response().await.body, "hello");
@@ -68,7 +68,7 @@ async fn the_head_after_an_idle_while_has_the_head_deadline_again() {
 async fn an_endpoint_may_take_longer_than_any_deadline_for_clients() {
     let every = Duration::from_millis(100);
     let limits = Limits { head: every, idle: every, body: every, write_stall: every, ..Limits::default() };
-    let mut site = Site::open(limits).await;
+    let mut site = Site::open(limits);
     let mut client = site.visit().await;
     client.send(get("/wait")).await;
     site.arrival().await;
@@ -83,7 +83,7 @@ async fn an_endpoint_may_take_longer_than_any_deadline_for_clients() {
 #[tokio::test]
 async fn a_client_that_never_reads_its_response_is_cut() {
     let limits = Limits { write_stall: Duration::from_millis(300), ..Limits::default() };
-    let mut site = Site::open(limits.clone()).await;
+    let mut site = Site::open(limits.clone());
     let mut client = site.visit().await;
     client.send(get("/pour")).await;
     site.departure().await;
@@ -93,7 +93,7 @@ async fn a_client_that_never_reads_its_response_is_cut() {
 #[tokio::test]
 async fn a_client_that_reads_slowly_is_not_cut() {
     let stall = Duration::from_millis(300);
-    let site = Site::open(Limits { write_stall: stall, ..Limits::default() }).await;
+    let site = Site::open(Limits { write_stall: stall, ..Limits::default() });
     let mut client = site.visit().await;
     client.send(get("/pour")).await;
     let mut ticks = interval(Duration::from_millis(50));
@@ -113,7 +113,7 @@ async fn a_client_that_reads_slowly_is_not_cut() {
 #[tokio::test]
 async fn a_response_may_be_read_for_longer_than_a_connection_may_be_idle() {
     let idle = Duration::from_millis(200);
-    let site = Site::open(Limits { idle, ..Limits::default() }).await;
+    let site = Site::open(Limits { idle, ..Limits::default() });
     let mut client = site.visit().await;
     client.send(get("/large")).await;
     let mut ticks = interval(Duration::from_millis(50));
@@ -129,7 +129,7 @@ async fn a_response_may_be_read_for_longer_than_a_connection_may_be_idle() {
 #[tokio::test]
 async fn a_stall_that_is_over_is_forgotten() {
     let write_stall = Duration::from_millis(200);
-    let site = Site::open(Limits { write_stall, ..Limits::default() }).await;
+    let site = Site::open(Limits { write_stall, ..Limits::default() });
     let mut client = site.visit().await;
     client.send(get("/large")).await;
     assert_eq!(client.response().await.body.len(), LARGE);

@@ -9,7 +9,7 @@ use super::site::{Site, get, post, request, short};
 
 #[tokio::test]
 async fn pipelined_requests_are_all_answered_in_order() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     let with_body = |text: &str| post("/echo", &format!("Content-Length: {}", text.len())) + text;
     let refused = post("/refuse", "Content-Length: 6") + "unread";
@@ -21,7 +21,7 @@ async fn pipelined_requests_are_all_answered_in_order() {
 
 #[tokio::test]
 async fn a_head_begun_behind_another_request_may_be_finished() {
-    let site = Site::open(short()).await;
+    let site = Site::open(short());
     let mut client = site.visit().await;
     let (begun, rest) = (get("/hello").split_at(20).0.to_owned(), get("/hello").split_at(20).1.to_owned());
     client.send(get("/hello") + &begun).await;
@@ -32,7 +32,7 @@ async fn a_head_begun_behind_another_request_may_be_finished() {
 
 #[tokio::test]
 async fn an_answer_to_head_has_no_body_and_keeps_the_connection() {
-    let site = Site::open(short()).await;
+    let site = Site::open(short());
     let mut client = site.visit().await;
     client.send(request("HEAD", "/hello")).await;
     let response = client.response_to("HEAD").await;
@@ -43,7 +43,7 @@ async fn an_answer_to_head_has_no_body_and_keeps_the_connection() {
 
 #[tokio::test]
 async fn a_client_that_has_said_all_still_gets_its_answer() {
-    let mut site = Site::open(Limits::default()).await;
+    let mut site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(get("/wait")).await;
     site.arrival().await;
@@ -56,7 +56,7 @@ async fn a_client_that_has_said_all_still_gets_its_answer() {
 
 #[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send("GET /hello HTTP/1.0\r\n\r\n").await;
     assert_eq!(client.response().await.body, "hello");
@@ -65,7 +65,7 @@ async fn http_1_0_is_answered_and_closed() {
 
 #[tokio::test]
 async fn the_endpoint_learns_the_peers_address() {
-    let site = Site::open(Limits::default()).await;
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(get("/peer")).await;
     let body = client.response().await.body;

@@ -33,7 +33,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) async fn open(limits: Limits) -> Self {
+    pub(crate) fn open(limits: Limits) -> Self {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -9,7 +9,7 @@ use super::site::{Site, get};
 
 #[tokio::test]
 async fn a_stop_waits_for_requests_in_flight_and_for_nothing_else() {
-    let mut site = Site::open(Limits::default()).await;
+    let mut site = Site::open(Limits::default());
     let mut idle = site.visit().await;
     idle.send(get("/hello")).await;
     assert_eq!(idle.response().await.status, 200);
@@ -35,7 +35,7 @@ async fn a_stop_waits_for_requests_in_flight_and_for_nothing_else() {
 #[tokio::test]
 async fn a_stop_cuts_what_outlasts_the_drain() {
     let drain = Duration::from_millis(200);
-    let mut site = Site::open(Limits { drain, ..Limits::default() }).await;
+    let mut site = Site::open(Limits { drain, ..Limits::default() });
     let mut client = site.visit().await;
     client.send(get("/wait")).await;
     site.arrival().await;
@@ -48,7 +48,7 @@ async fn a_stop_cuts_what_outlasts_the_drain() {
 
 #[tokio::test]
 async fn a_stop_without_connections_is_immediate() {
-    let mut site = Site::open(Limits::default()).await;
+    let mut site = Site::open(Limits::default());
     site.stop();
     site.ended().await;
 }
