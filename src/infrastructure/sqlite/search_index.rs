@@ -22,7 +22,7 @@ use crate::domain::{
 pub(super) const STEP_BYTES: usize = 48 << 10;
 
 /// How many customers may come to wait to be indexed before registrations have to wait for it: a search looks through
-/// them one by one, several of them in a microsecond.
+/// them one by one, a microsecond each, and more where a name is long to fold.
 pub(super) const LONGEST_TAIL: usize = 1 << 18;
 
 /// Stands before each word, so that a word's first one or two characters make a run of three with it.
