@@ -42,8 +42,9 @@ pub(super) struct Chores<'a> {
     may_merge: bool,
     /// How many pages are to be merged in return for those that were filled; less than none, if more were.
     pages_due: i64,
-    /// Until when nothing is filled, by the monotonic clock, since the last time failed.
+    /// Until when nothing is filled, by the monotonic clock, since that failed the last time.
     no_filling_until: Duration,
+    /// The same of merging.
     no_merging_until: Duration,
     /// How long a registration waits for other programs; chores do not.
     busy_timeout: Duration,
@@ -188,9 +189,10 @@ impl<'a> Chores<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc, time::Duration};
+    use std::{sync::Arc, time::Duration};
 
     use rusqlite::{Connection, config::DbConfig};
+    use tempfile::TempDir;
 
     use super::*;
     use crate::{
@@ -200,12 +202,13 @@ mod tests {
         },
     };
 
-    fn roll(folder: &Path) -> Connection {
-        let path = folder.join("rollbook.db");
-        migrations::migrate(&path, &StoreSettings::LEAST, folder, "t").unwrap();
+    fn roll() -> (Connection, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollbook.db");
+        migrations::migrate(&path, &StoreSettings::LEAST, folder.path(), "t").unwrap();
         let db = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
         db.pragma_update(None, "synchronous", 0).unwrap();
-        db
+        (db, folder)
     }
 
     fn register(db: &Connection, customers: std::ops::Range<i64>) {
@@ -240,8 +243,7 @@ mod tests {
 
     #[test]
     fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few_parts() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, _folder) = roll();
         let (statements, commits) = (Statements::of(&db), commits());
         // Each customer makes a part.
         let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
@@ -260,8 +262,7 @@ mod tests {
     /// With a part more than it can have an index of FTS5 would take nobody any more, nor be merged.
     #[test]
     fn an_index_that_is_never_merged_takes_everybody_all_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, _folder) = roll();
         let (statements, commits) = (Statements::of(&db), commits());
         register(&db, 1..3_000);
         let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
@@ -274,9 +275,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_merged_beyond_what_was_due_is_not_due_again() {
+        let (db, _folder) = roll();
+        let (statements, commits) = (Statements::of(&db), commits());
+        // The list of all who have `exa`, say, takes several pages.
+        register(&db, 1..20_000);
+        let mut chores = Chores::begin(&statements, &commits);
+        while tail(&db) > 0 {
+            chores.fill();
+        }
+        chores.pages_due = MERGED_AT_ONCE;
+        chores.merge(1);
+        assert!(chores.pages_due < MERGED_AT_ONCE - 1, "{} due", chores.pages_due);
+    }
+
+    #[test]
     fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, _folder) = roll();
         let (statements, commits) = (Statements::of(&db), commits());
         register(&db, 1..100);
         let mut chores = Chores::begin(&statements, &commits);
@@ -287,8 +302,7 @@ mod tests {
 
     #[test]
     fn a_step_that_failed_is_tried_again_after_a_while_and_what_was_left_then_little_by_little() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, _folder) = roll();
         let clock = Arc::new(ToldClock::default());
         let (statements, commits) = (Statements::of(&db), Commits::by(Arc::clone(&clock) as Arc<dyn Clock>));
         let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
@@ -311,8 +325,7 @@ mod tests {
 
     #[test]
     fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, _folder) = roll();
         let (statements, commits) = (Statements::of(&db), commits());
         register(&db, 1..100);
         let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
@@ -331,8 +344,7 @@ mod tests {
 
     #[test]
     fn where_many_wait_to_be_indexed_a_short_pause_is_enough() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, _folder) = roll();
         let (statements, commits) = (Statements::of(&db), commits());
         let mut chores = Chores::begin(&statements, &commits);
         finish(&mut chores);
@@ -344,8 +356,7 @@ mod tests {
 
     #[test]
     fn no_step_waits_for_another_program_as_a_registration_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = roll(folder.path());
+        let (db, folder) = roll();
         // With this the test would not end.
         db.busy_timeout(Duration::from_hours(1)).unwrap();
         let (statements, commits) = (Statements::of(&db), commits());
