@@ -231,7 +231,7 @@ pub trait ApiKeys: Send + Sync {
 /// Whether the store can be relied on.
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
-    /// Asks the database a question and the writer for a sign of life.
+    /// Asks the database a question, the disk for room and the writer for a sign of life.
     ///
     /// # Errors
     /// [`StoreError`] with the reason.

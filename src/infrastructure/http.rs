@@ -33,6 +33,7 @@ mod query;
 mod routes;
 pub mod server;
 mod tags;
+mod throttle;
 mod verifications;
 mod wire;
 
@@ -46,6 +47,7 @@ use edge::{Edge, RequestIds};
 use messages::MessagesApi;
 use routes::Routes;
 use server::Limits;
+use throttle::Throttle;
 use verifications::VerificationsApi;
 
 /// The operations of the document.
@@ -105,6 +107,7 @@ impl Web {
             largest_body: self.largest_body,
             on_answer: Arc::clone(&self.on_answer),
             request_ids: RequestIds::new(u64::from_be_bytes(start)),
+            breakdowns: Throttle::default(),
         }
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! Every connection is `synchronous=FULL` in WAL mode: what a port method has returned from is on the disk.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use rusqlite::OptionalExtension;
@@ -16,6 +21,7 @@ mod commits;
 mod connection;
 mod customer_list;
 mod customers;
+mod disk_space;
 mod errors;
 mod history;
 pub mod migrations;
@@ -60,6 +66,8 @@ pub type OnCommit = Arc<dyn Fn(Commit) + Send + Sync>;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    /// Where the database is.
+    folder: PathBuf,
 }
 
 impl SqliteStore {
@@ -77,7 +85,8 @@ impl SqliteStore {
         let commits = Arc::new(Commits::by(clock));
         let writer = Writer::start(writing, settings.writer_queue, Arc::clone(&commits), on_commit)?;
         let readers = Readers::open(path, settings, commits)?;
-        Ok(Self { writer, readers })
+        let folder = path.parent().unwrap_or(path).to_owned();
+        Ok(Self { writer, readers, folder })
     }
 
     /// Makes every claim on the outbox due at once: for the start of the one server, when nobody else can hold one.
@@ -129,6 +138,7 @@ impl SqliteStore {
 impl StoreHealth for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|db| db.query_row("SELECT 1", [], |_| Ok(()))).await?;
+        disk_space::check(&self.folder)?;
         // An empty transaction says whether the writer lives; after one that failed, only a real one says more.
         let probes = self.writer.is_in_trouble();
         let probe = move |tx: &Transaction<'_>| {

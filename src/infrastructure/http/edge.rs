@@ -21,10 +21,11 @@ use tracing::Instrument;
 use super::{
     body::LargestBody,
     cors::Cors,
-    failure::{self, Code, Failure},
+    failure::{self, Breakdown, Code, Failure},
     pages,
     routes::{Route, Routes},
     server::Limits,
+    throttle::Throttle,
 };
 use crate::application::{Registry, ports::Clock};
 
@@ -52,6 +53,8 @@ pub(super) struct Edge {
     pub(super) largest_body: usize,
     pub(super) on_answer: OnAnswer,
     pub(super) request_ids: RequestIds,
+    /// Of what is wrong with the database.
+    pub(super) breakdowns: Throttle,
 }
 
 impl Endpoint for Edge {
@@ -70,6 +73,11 @@ impl Endpoint for Edge {
         let mut response = self.answer(request, route).instrument(span).await;
         self.cors.finish(&mut response, origin.as_ref(), route, &method);
         add_headers(response.headers_mut(), id.as_str());
+        if let Some(Breakdown(cause)) = response.extensions_mut().remove()
+            && let Some(kept_back) = self.breakdowns.admit(clock.monotonic())
+        {
+            tracing::error!(id = id.as_str(), %cause, kept_back, "the database cannot be used now");
+        }
         self.tell(clock.as_ref(), started, id.as_str(), &method, route, response.status());
         Ok(response)
     }

@@ -1,6 +1,6 @@
 //! The seed's envelope: every failure, whoever found it, leaves as `{code, message, details}`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error, mem::take, sync::Arc};
 
 use jiff::SignedDuration;
 use poem::{
@@ -115,13 +115,18 @@ pub struct Failure {
     pub message: Cow<'static, str>,
     details: Vec<Detail>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    breakdown: Option<Breakdown>,
 }
+
+/// Why the database cannot be used, for the log.
+#[derive(Debug, Clone)]
+pub(super) struct Breakdown(pub(super) Arc<dyn Error + Send + Sync>);
 
 impl Failure {
     /// A failure with its sentence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), details: Vec::new(), headers: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), headers: Vec::new(), breakdown: None }
     }
 
     /// The request was read, but these fields of it are refused.
@@ -165,9 +170,12 @@ impl Failure {
         self
     }
 
-    /// The headers that go with it.
-    pub(super) fn headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.headers.iter()
+    /// Gives an answer what goes with the failure besides its words: headers, and what the edge is to log.
+    pub(super) fn go_with(&self, answer: &mut Response) {
+        answer.headers_mut().extend(self.headers.iter().cloned());
+        if let Some(breakdown) = &self.breakdown {
+            answer.extensions_mut().insert(breakdown.clone());
+        }
     }
 
     /// The same failure with the time after which to try again, in whole seconds and at least one.
@@ -179,15 +187,16 @@ impl Failure {
 }
 
 impl From<StoreError> for Failure {
-    /// A breakdown is logged here, once, and the caller told only what to do about it.
+    /// A breakdown is logged once, here or, where all requests meet with it, now and then at the edge; the caller is told
+    /// only what to do about it.
     fn from(error: StoreError) -> Self {
-        match &error {
+        match error {
             StoreError::Overloaded => Self::new(Code::Overloaded, "Too much is being written; try again in a moment")
                 .retry_after(SignedDuration::from_secs(1)),
             StoreError::Unavailable(cause) => {
-                tracing::error!(cause = %cause, "the database cannot be used now");
-                Self::new(Code::StorageUnavailable, "The database cannot be used now; nothing was stored")
-                    .retry_after(SignedDuration::from_secs(2))
+                let failure =
+                    Self::new(Code::StorageUnavailable, "The database cannot be used now; nothing was changed");
+                Self { breakdown: Some(Breakdown(cause.into())), ..failure }.retry_after(SignedDuration::from_secs(2))
             }
             StoreError::Broken(cause) => {
                 tracing::error!(cause = %cause, "the database answered what was not expected");
@@ -198,11 +207,12 @@ impl From<StoreError> for Failure {
 }
 
 impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
         let (word, status) = self.code.word_and_status();
-        let envelope = Envelope { code: word.to_owned(), message: self.message.into_owned(), details: self.details };
+        let (message, details) = (take(&mut self.message).into_owned(), take(&mut self.details));
+        let envelope = Envelope { code: word.to_owned(), message, details };
         let mut response = super::answer::json(status, &envelope);
-        response.headers_mut().extend(self.headers);
+        self.go_with(&mut response);
         response
     }
 }

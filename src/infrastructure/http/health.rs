@@ -23,8 +23,8 @@ struct Health {
     status: &'static str,
 }
 
-/// `/livez`: the program answers. `/readyz`: the database answers and the writer lives; a mail relay that is down does
-/// not count. `/metrics`: numbers.
+/// `/livez`: the program answers. `/readyz`: the database answers, the disk has room and the writer lives; a mail relay that
+/// is down does not count. `/metrics`: numbers.
 pub(super) fn add_to(routes: Routes, store: Arc<dyn StoreHealth>, metrics: MetricsText) -> Routes {
     routes
         .with_plain("/livez", endpoint::make_sync(|_| answer::json(StatusCode::OK, &Health { status: "alive" })))

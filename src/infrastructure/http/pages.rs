@@ -84,7 +84,7 @@ pub(super) fn of_failure(failure: &Failure) -> Response {
         | Code::UnsupportedMediaType => ("This did not work", own_words()),
     };
     let mut response = render(failure.code.word_and_status().1, &Page::Failure { heading, message });
-    response.headers_mut().extend(failure.headers().cloned());
+    failure.go_with(&mut response);
     response
 }
 

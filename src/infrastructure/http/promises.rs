@@ -117,8 +117,8 @@ pub(super) const fn illustration(code: Code) -> Illustration {
             None,
         ),
         StorageUnavailable => (
-            "The disk is full or the database locked; nothing was stored. Try again after `Retry-After`.",
-            "The database cannot be used now; nothing was stored",
+            "The disk is full or the database locked; nothing was changed. Try again after `Retry-After`.",
+            "The database cannot be used now; nothing was changed",
             None,
         ),
         Internal => (
