@@ -20,6 +20,7 @@ pub(super) fn store_settings(config: &Config) -> StoreSettings {
         readers: at_least_one(usize::try_from(config.store.pool_size).unwrap_or(usize::MAX)),
         writer_queue: at_least_one(config.store.writer_queue),
         busy_timeout: config.store.busy_timeout,
+        list_timeout: config.store.list_timeout,
         echo: config.store.echo,
     }
 }

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// More is waiting to be written than is taken on; nothing was written.
     #[error("too many writes are waiting")]
     Overloaded,
+    /// To find what was asked for takes longer than is allowed.
+    #[error("it would take too long")]
+    TooLong,
     /// The disk is full, the file locked or unreadable; nothing was written.
     #[error("the database cannot be used now")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -44,7 +47,7 @@ impl StoreError {
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         match self {
-            Self::Overloaded | Self::Unavailable(_) => true,
+            Self::Overloaded | Self::TooLong | Self::Unavailable(_) => true,
             Self::Broken(_) => false,
         }
     }

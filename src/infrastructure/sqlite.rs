@@ -48,6 +48,8 @@ pub struct StoreSettings {
     pub writer_queue: NonZeroUsize,
     /// How long a statement waits for another process's lock.
     pub busy_timeout: Duration,
+    /// How long a list may look for those it is asked for.
+    pub list_timeout: Duration,
     /// Whether statements are logged, without the values bound to them.
     pub echo: bool,
 }
@@ -55,8 +57,13 @@ pub struct StoreSettings {
 #[cfg(test)]
 impl StoreSettings {
     /// One reader, one place before the writer, and no patience.
-    const LEAST: Self =
-        Self { readers: NonZeroUsize::MIN, writer_queue: NonZeroUsize::MIN, busy_timeout: Duration::ZERO, echo: false };
+    const LEAST: Self = Self {
+        readers: NonZeroUsize::MIN,
+        writer_queue: NonZeroUsize::MIN,
+        busy_timeout: Duration::ZERO,
+        list_timeout: Duration::ZERO,
+        echo: false,
+    };
 }
 
 /// What is told of each commit, on the writer's thread.

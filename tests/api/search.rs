@@ -19,7 +19,7 @@ use rollbook::{
 use serde_json::json;
 use tokio::{task::yield_now, time::timeout};
 
-use crate::harness::Rollbook;
+use crate::{errors::assert_failure, harness::Rollbook};
 
 impl Rollbook {
     async fn on_the_roll(&self, people: &[(&str, &str)]) {
@@ -178,4 +178,24 @@ async fn parts_of_the_index_are_merged_when_nobody_waits() {
     };
     timeout(Duration::from_secs(10), merged).await.expect("an idle writer merges");
     assert_eq!(rollbook.names("q=ada&limit=1").await, ["Ada 11"]);
+}
+
+#[tokio::test]
+async fn a_list_that_takes_too_long_to_find_is_refused_and_one_that_an_index_leads_through_is_not() {
+    let rollbook = Rollbook::with(&[("db_list_timeout", "0s")]).await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"], "at once");
+    let thousands = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)
+        INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at, updated_at, version, steps,
+            proof, proof_state, proof_attempts)
+        SELECT id + n, n, 'Eve', 'eve' || n, 'eve' || n, metadata, created_at, updated_at, 1, 1, 1, 'queued', 0
+        FROM n, (SELECT * FROM customers ORDER BY id DESC LIMIT 1)";
+    rollbook.database().execute(thousands, []).unwrap();
+    for query in ["q=hopper", "created_before=2020-01-01T00:00:00Z"] {
+        let refused = rollbook.get(&format!("/api/customers?{query}")).await;
+        assert_failure(&refused, 503, "OVERLOADED");
+        assert_eq!(refused.header("retry-after"), Some("2"));
+    }
+    assert_eq!(rollbook.names("limit=1").await, ["Eve"]);
+    assert_eq!(rollbook.names("email=grace%2Bnavy@example.org").await, ["Grace Hopper"]);
 }

@@ -122,6 +122,8 @@ settings! {
         db_echo => echo: bool = "false" as Switch;
         /// How long a statement waits for a lock that another program holds.
         db_busy_timeout => busy_timeout: Duration = "2s" as Span(INSTANT..=MINUTE);
+        /// How long a list may look for those it is asked for; one that takes longer is refused with 503.
+        db_list_timeout => list_timeout: Duration = "2s" as Span(INSTANT..=MINUTE);
         /// Writes that may wait for their turn; one more is refused with 503.
         writer_queue => writer_queue: usize = "128" as Count(1..=65_536);
     }

@@ -193,6 +193,11 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Overloaded => Self::new(Code::Overloaded, "Too much is being written; try again in a moment")
                 .retry_after(SignedDuration::from_secs(1)),
+            StoreError::TooLong => Self::new(
+                Code::Overloaded,
+                "To find these takes too long; ask for fewer at once, or try again in a moment",
+            )
+            .retry_after(SignedDuration::from_secs(2)),
             StoreError::Unavailable(cause) => {
                 let failure =
                     Self::new(Code::StorageUnavailable, "The database cannot be used now; nothing was changed");

@@ -112,7 +112,8 @@ pub(super) const fn illustration(code: Code) -> Illustration {
             None,
         ),
         Overloaded => (
-            "Too much is under way; nothing was stored. Try again after `Retry-After`.",
+            "Too much is under way, or what is asked for takes too long to find; nothing was changed. Try again after \
+             `Retry-After`.",
             "Too much is being written; try again in a moment",
             None,
         ),

@@ -1,17 +1,20 @@
 //! The readers: a pool of connections that cannot write.
 
-use std::{path::Path, sync::Arc, thread, time::Duration};
+use std::{ffi::c_int, path::Path, sync::Arc, thread, time::Duration};
 
 use r2d2::{CustomizeConnection, Pool};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{OpenError, StoreSettings, commits::Commits, connection, customer_list};
 use crate::application::ports::StoreError;
 
 /// How long a read waits for a free connection where all are taken.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// After so many steps of SQLite's virtual machine a scan looks at the clock: those of some hundred rows.
+const STEPS_BETWEEN_LOOKS: c_int = 4096;
 
 /// The page caches of all readers together, in KiB, as far as [`LEAST_CACHE_KIB`] allows: where there are few, each may
 /// keep more.
@@ -29,6 +32,8 @@ pub(super) struct Readers {
     pool: Pool<SqliteConnectionManager>,
     bursts: Bursts,
     scans: Arc<Semaphore>,
+    longest_scan: Duration,
+    commits: Arc<Commits>,
 }
 
 #[derive(Debug)]
@@ -63,8 +68,9 @@ impl Readers {
             .build(SqliteConnectionManager::file(path).with_flags(flags))
             .map_err(|error| OpenError::Threads(error.into()))?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let bursts = Bursts::new(pool.clone(), commits);
-        Ok(Self { pool, bursts, scans: Arc::new(Semaphore::new(cores)) })
+        let bursts = Bursts::new(pool.clone(), Arc::clone(&commits));
+        let scans = Arc::new(Semaphore::new(cores));
+        Ok(Self { pool, bursts, scans, longest_scan: settings.list_timeout, commits })
     }
 
     /// Answers a question that an index answers in microseconds, right on the async thread: a hop to a blocking thread
@@ -93,14 +99,22 @@ impl Readers {
     }
 
     /// Answers a question that may take milliseconds, on another thread; no more of them at once than there are cores,
-    /// so that they do not take the connections of those that take microseconds.
+    /// so that they do not take the connections of those that take microseconds. One that takes too long, its turn waited
+    /// for included, is broken off.
     pub(super) async fn scan<T, F>(&self, question: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let _turn = self.scans.acquire().await.map_err(|error| StoreError::Broken(error.into()))?;
-        self.read_elsewhere(question).await
+        let deadline = self.commits.time() + self.longest_scan;
+        let turn = timeout(self.longest_scan, self.scans.acquire()).await.map_err(|_| StoreError::TooLong)?;
+        let _turn = turn.map_err(|error| StoreError::Broken(error.into()))?;
+        let commits = Arc::clone(&self.commits);
+        self.read_elsewhere(move |db| {
+            let _limit = Limit::set(db, move || commits.time() >= deadline)?;
+            question(db)
+        })
+        .await
     }
 
     async fn read_elsewhere<T, F>(&self, question: F) -> Result<T, StoreError>
@@ -114,5 +128,23 @@ impl Readers {
             Ok(question(&db)?)
         });
         waited.await.map_err(|error| StoreError::Broken(error.into()))?
+    }
+}
+
+/// Breaks off what a connection reads, with `SQLITE_INTERRUPT`, once a condition is met. Holds until it is dropped.
+struct Limit<'db>(&'db Connection);
+
+impl<'db> Limit<'db> {
+    fn set(db: &'db Connection, is_reached: impl FnMut() -> bool + Send + 'static) -> rusqlite::Result<Self> {
+        db.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_reached))?;
+        Ok(Self(db))
+    }
+}
+
+impl Drop for Limit<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.progress_handler(0, None::<fn() -> bool>) {
+            tracing::error!(%error, "a limit could not be taken from a connection");
+        }
     }
 }
