@@ -14,6 +14,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode};
@@ -50,6 +51,7 @@ pub(super) struct Writer {
     places: Arc<Semaphore>,
     /// Whether the last transaction failed.
     in_trouble: Arc<AtomicBool>,
+    commits: Arc<Commits>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,15 +64,16 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         let (sender, commands) = mpsc::channel();
         let in_trouble = Arc::new(AtomicBool::new(false));
-        let trouble = Arc::clone(&in_trouble);
+        let (trouble, announced) = (Arc::clone(&in_trouble), Arc::clone(&commits));
         let thread = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || run(&db, &commands, &commits, &on_commit, &trouble))
+            .spawn(move || run(&db, &commands, &announced, &on_commit, &trouble))
             .map_err(|error| OpenError::Threads(error.into()))?;
         Ok(Self {
             queue: Some(sender),
             places: Arc::new(Semaphore::new(queue.get())),
             in_trouble,
+            commits,
             thread: Some(thread),
         })
     }
@@ -111,7 +114,7 @@ impl Writer {
         F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { command, result: None, answer, place: Some(place) };
+        let waiting = Waiting { command, result: None, answer, place: Some(place), since: self.commits.time() };
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
         queue.send(Box::new(waiting)).map_err(|_| stopped())?;
         answered.await.unwrap_or_else(|_| Err(stopped().into()))
@@ -135,6 +138,8 @@ fn stopped() -> StoreError {
 
 /// A command on its way through the writer.
 trait Command: Send {
+    /// Since when it waits, by the monotonic clock.
+    fn since(&self) -> Duration;
     /// Gives its place in the queue free.
     fn leave_queue(&mut self);
     /// Runs it; whether its changes are to be kept.
@@ -148,6 +153,7 @@ struct Waiting<T, E, F> {
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
     place: Option<OwnedSemaphorePermit>,
+    since: Duration,
 }
 
 impl<T, E, F> Command for Waiting<T, E, F>
@@ -156,6 +162,10 @@ where
     E: From<StoreError> + Send,
     F: Fn(&Transaction<'_>) -> Result<T, E> + Send,
 {
+    fn since(&self) -> Duration {
+        self.since
+    }
+
     fn leave_queue(&mut self) {
         self.place = None;
     }
@@ -188,13 +198,19 @@ fn run(
     in_trouble: &AtomicBool,
 ) {
     let statements = Statements::of(db);
+    let busy_timeout = busy_timeout(db);
     let mut chores = Chores::begin(&statements, commits);
     while let Some(first) = next(commands, &mut chores) {
+        let waited = commits.time().saturating_sub(first.since());
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
         for command in &mut group {
             command.leave_queue();
         }
-        let committed = commits.around(|| commit_together(&statements, &mut group));
+        let committed = commits.around(|| {
+            // Who has waited in the queue, behind others that waited for a lock, does not wait as long again.
+            db.busy_timeout(busy_timeout.saturating_sub(waited))?;
+            commit_together(&statements, &mut group)
+        });
         // One that changed nothing proves nothing.
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
@@ -213,6 +229,11 @@ fn run(
     if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::warn!(%error, "the last checkpoint failed; the next start does it");
     }
+}
+
+fn busy_timeout(db: &Connection) -> Duration {
+    let milliseconds: u32 = db.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap_or_default();
+    Duration::from_millis(milliseconds.into())
 }
 
 /// The next command; until it comes, chores are done, each as short as a command may be kept waiting.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusqlite::ErrorCode;
+
 use super::{
     super::{commits::Commits, search_index},
     statements::Execute,
@@ -19,6 +21,9 @@ const MERGED_AT_ONCE: i64 = 32;
 /// Filling, or merging, is left alone for so long after it failed: a search finds everybody all the same, if the index can
 /// be read at all.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// The same as after a failure, where another program wrote just then.
+const REST_WHILE_LOCKED: Duration = Duration::from_secs(1);
 
 /// After so long without a command the writer turns to its chores: longer than who registers one after the other takes.
 const IDLE_AFTER: Duration = Duration::from_millis(20);
@@ -46,16 +51,12 @@ pub(super) struct Chores<'a> {
     no_filling_until: Duration,
     /// The same of merging.
     no_merging_until: Duration,
-    /// How long a registration waits for other programs; chores do not.
-    busy_timeout: Duration,
 }
 
 impl<'a> Chores<'a> {
     pub(super) fn begin(statements: &'a dyn Execute, commits: &'a Commits) -> Self {
         let longest_tail = search_index::LONGEST_TAIL;
         let has_tail = search_index::has_tail(statements.db()).unwrap_or(true);
-        let busy_timeout: u32 =
-            statements.db().pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap_or_default();
         Self {
             statements,
             commits,
@@ -68,7 +69,6 @@ impl<'a> Chores<'a> {
             pages_due: MERGED_AT_ONCE,
             no_filling_until: Duration::ZERO,
             no_merging_until: Duration::ZERO,
-            busy_timeout: Duration::from_millis(busy_timeout.into()),
         }
     }
 
@@ -154,15 +154,15 @@ impl<'a> Chores<'a> {
 
     /// Takes a step without waiting for other programs, since a command may wait for it.
     fn attempt<T>(&self, step: impl FnOnce(&Self) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        let db = self.statements.db();
-        db.busy_timeout(Duration::ZERO)?;
-        let outcome = self.commits.around(|| step(self));
-        db.busy_timeout(self.busy_timeout)?;
-        outcome
+        self.statements.db().busy_timeout(Duration::ZERO)?;
+        self.commits.around(|| step(self))
     }
 
-    /// Tells of a failure. Returns when to try again.
+    /// Returns when to try again after a failure, and tells of it unless it is only that another program writes just now.
     fn after_failure(&self, error: &rusqlite::Error) -> Duration {
+        if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
+            return self.commits.time() + REST_WHILE_LOCKED;
+        }
         tracing::warn!(%error, "the search index could not be kept up; it is tried again");
         self.commits.time() + REST_AFTER_FAILURE
     }
@@ -188,184 +188,4 @@ impl<'a> Chores<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{sync::Arc, time::Duration};
-
-    use rusqlite::{Connection, config::DbConfig};
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::{
-        application::ports::Clock,
-        infrastructure::sqlite::{
-            StoreSettings, commits::told_clock::ToldClock, connection, migrations, writer::statements::Statements,
-        },
-    };
-
-    fn roll() -> (Connection, TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rollbook.db");
-        migrations::migrate(&path, &StoreSettings::LEAST, folder.path(), "t").unwrap();
-        let db = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
-        db.pragma_update(None, "synchronous", 0).unwrap();
-        (db, folder)
-    }
-
-    fn register(db: &Connection, customers: std::ops::Range<i64>) {
-        let all = "WITH RECURSIVE n (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?2)
-            INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at, updated_at, version,
-                steps, proof, proof_state, proof_attempts)
-            SELECT n, 0, 'Ada ' || n, n || '@example.org', n || '@example.org', '{}', 0, 0, 1, 1, 1, 'queued', 0 FROM n";
-        db.execute(all, (customers.start, customers.end)).unwrap();
-    }
-
-    fn commits() -> Commits {
-        Commits::by(Arc::new(ToldClock::default()))
-    }
-
-    fn finish(chores: &mut Chores<'_>) {
-        while chores.are_left() {
-            chores.step();
-        }
-    }
-
-    fn tail(db: &Connection) -> i64 {
-        let count = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
-        db.query_row(count, [], |row| row.get(0)).unwrap()
-    }
-
-    /// How many parts the index has. The upper bits of a page's key number its part (`FTS5_SEGMENT_ROWID` of FTS5's source);
-    /// below the first of them lie the records of the index as a whole.
-    fn parts(db: &Connection) -> i64 {
-        let count = "SELECT count(DISTINCT id >> 37) FROM customers_search_data WHERE id >> 37 > 0";
-        db.query_row(count, [], |row| row.get(0)).unwrap()
-    }
-
-    #[test]
-    fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few_parts() {
-        let (db, _folder) = roll();
-        let (statements, commits) = (Statements::of(&db), commits());
-        // Each customer makes a part.
-        let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
-        for group in 1..1_000 {
-            register(&db, 4 * group..4 * (group + 1));
-            chores.keep_up(4);
-            assert!(tail(&db) <= 10, "{} wait", tail(&db));
-            assert!(parts(&db) <= 40, "{} parts", parts(&db));
-        }
-        finish(&mut chores);
-        assert_eq!(tail(&db), 0);
-        // Up to three of a size are left alone.
-        assert!(parts(&db) <= 3 * 6, "{} parts", parts(&db));
-    }
-
-    /// With a part more than it can have an index of FTS5 would take nobody any more, nor be merged.
-    #[test]
-    fn an_index_that_is_never_merged_takes_everybody_all_the_same() {
-        let (db, _folder) = roll();
-        let (statements, commits) = (Statements::of(&db), commits());
-        register(&db, 1..3_000);
-        let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
-        while tail(&db) > 0 {
-            chores.try_to_fill().unwrap();
-        }
-        assert!((500..1_000).contains(&parts(&db)), "{} parts", parts(&db));
-        finish(&mut chores);
-        assert!(parts(&db) < 16, "{} parts", parts(&db));
-    }
-
-    #[test]
-    fn what_was_merged_beyond_what_was_due_is_not_due_again() {
-        let (db, _folder) = roll();
-        let (statements, commits) = (Statements::of(&db), commits());
-        // The list of all who have `exa`, say, takes several pages.
-        register(&db, 1..20_000);
-        let mut chores = Chores::begin(&statements, &commits);
-        while tail(&db) > 0 {
-            chores.fill();
-        }
-        chores.pages_due = MERGED_AT_ONCE;
-        chores.merge(1);
-        assert!(chores.pages_due < MERGED_AT_ONCE - 1, "{} due", chores.pages_due);
-    }
-
-    #[test]
-    fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
-        let (db, _folder) = roll();
-        let (statements, commits) = (Statements::of(&db), commits());
-        register(&db, 1..100);
-        let mut chores = Chores::begin(&statements, &commits);
-        register(&db, 100..101);
-        chores.keep_up(1);
-        assert_eq!(tail(&db), 0);
-    }
-
-    #[test]
-    fn a_step_that_failed_is_tried_again_after_a_while_and_what_was_left_then_little_by_little() {
-        let (db, _folder) = roll();
-        let clock = Arc::new(ToldClock::default());
-        let (statements, commits) = (Statements::of(&db), Commits::by(Arc::clone(&clock) as Arc<dyn Clock>));
-        let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
-        finish(&mut chores);
-        register(&db, 1..100);
-        db.pragma_update(None, "query_only", true).unwrap();
-        chores.keep_up(99);
-        assert!(!chores.can_fill());
-        db.pragma_update(None, "query_only", false).unwrap();
-        register(&db, 100..102);
-        chores.keep_up(2);
-        assert_eq!(tail(&db), 101, "nothing is tried yet");
-        clock.pass(REST_AFTER_FAILURE);
-        register(&db, 102..104);
-        chores.keep_up(2);
-        assert_eq!(tail(&db), 99, "as many as came, and as many again");
-        finish(&mut chores);
-        assert_eq!(tail(&db), 0);
-    }
-
-    #[test]
-    fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
-        let (db, _folder) = roll();
-        let (statements, commits) = (Statements::of(&db), commits());
-        register(&db, 1..100);
-        let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
-        for _ in 0..10 {
-            chores.fill();
-        }
-        // A page in the middle of a part is gone.
-        db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
-        db.execute("DELETE FROM customers_search_data WHERE id >> 37 = 5", []).unwrap();
-        for _ in 0..100 {
-            chores.step();
-        }
-        assert_eq!(tail(&db), 0);
-        assert_eq!(chores.rest(), REST_AFTER_FAILURE, "it was tried to merge");
-    }
-
-    #[test]
-    fn where_many_wait_to_be_indexed_a_short_pause_is_enough() {
-        let (db, _folder) = roll();
-        let (statements, commits) = (Statements::of(&db), commits());
-        let mut chores = Chores::begin(&statements, &commits);
-        finish(&mut chores);
-        chores.keep_up(MANY - 1);
-        assert_eq!(chores.patience(), IDLE_AFTER);
-        chores.keep_up(1);
-        assert_eq!(chores.patience(), IDLE_AFTER_IF_MANY_WAIT);
-    }
-
-    #[test]
-    fn no_step_waits_for_another_program_as_a_registration_does() {
-        let (db, folder) = roll();
-        // With this the test would not end.
-        db.busy_timeout(Duration::from_hours(1)).unwrap();
-        let (statements, commits) = (Statements::of(&db), commits());
-        let mut chores = Chores::begin(&statements, &commits);
-        let other = Connection::open(folder.path().join("rollbook.db")).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        chores.step();
-        assert_eq!(chores.rest(), REST_AFTER_FAILURE);
-        let timeout: u32 = db.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap();
-        assert_eq!(timeout, 3_600_000, "as before");
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::{Mutex, atomic::AtomicUsize};
 
 use super::*;
 use crate::{
+    application::ports::Clock,
     domain::message::MessageState,
     infrastructure::sqlite::{StoreSettings, commits::told_clock::ToldClock, connection, migrations},
 };
@@ -51,7 +52,7 @@ fn hold(writer: &Writer) -> (mpsc::Sender<()>, impl Future<Output = Result<(), S
         released.recv().unwrap();
         Ok::<_, StoreError>(())
     };
-    let waiting = Waiting { command, result: None, answer, place: None };
+    let waiting = Waiting { command, result: None, answer, place: None, since: Duration::ZERO };
     writer.queue.as_ref().unwrap().send(Box::new(waiting)).ok().unwrap();
     begun.recv().unwrap();
     (release, async { answered.await.unwrap() })
@@ -164,6 +165,34 @@ async fn a_file_locked_by_another_program_fails_the_group_and_nothing_else() {
     assert!(matches!(insert(&writer, 1).await, Err(StoreError::Unavailable(_))));
     other.execute_batch("ROLLBACK").unwrap();
     assert!(insert(&writer, 1).await.is_ok());
+}
+
+/// A clock that is an hour further at each look.
+#[derive(Default)]
+struct Racing(ToldClock);
+
+impl Clock for Racing {
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.pass(Duration::from_hours(1));
+        self.0.monotonic()
+    }
+}
+
+#[tokio::test]
+async fn who_has_waited_long_enough_in_the_queue_does_not_wait_for_a_lock_as_well() {
+    let (db, folder) = database();
+    // If it did, the test would not end.
+    db.busy_timeout(Duration::from_hours(1)).unwrap();
+    let commits = Arc::new(Commits::by(Arc::new(Racing::default())));
+    let writer = Writer::start(db, NonZeroUsize::MIN, commits, Arc::new(|_| ())).unwrap();
+    insert(&writer, 1).await.unwrap();
+    let other = Connection::open(folder.path().join("x.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(insert(&writer, 2).await, Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test]

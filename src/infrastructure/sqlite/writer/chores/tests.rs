@@ -1,0 +1,175 @@
+//! What the chores promise to searches, and to registrations that wait for them.
+
+use std::{sync::Arc, time::Duration};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    application::ports::Clock,
+    infrastructure::sqlite::{
+        StoreSettings, commits::told_clock::ToldClock, connection, migrations, writer::statements::Statements,
+    },
+};
+
+fn roll() -> (Connection, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rollbook.db");
+    migrations::migrate(&path, &StoreSettings::LEAST, folder.path(), "t").unwrap();
+    let db = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
+    db.pragma_update(None, "synchronous", 0).unwrap();
+    (db, folder)
+}
+
+fn register(db: &Connection, customers: std::ops::Range<i64>) {
+    let all = "WITH RECURSIVE n (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?2)
+        INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at, updated_at, version,
+            steps, proof, proof_state, proof_attempts)
+        SELECT n, 0, 'Ada ' || n, n || '@example.org', n || '@example.org', '{}', 0, 0, 1, 1, 1, 'queued', 0 FROM n";
+    db.execute(all, (customers.start, customers.end)).unwrap();
+}
+
+fn commits() -> Commits {
+    Commits::by(Arc::new(ToldClock::default()))
+}
+
+fn finish(chores: &mut Chores<'_>) {
+    while chores.are_left() {
+        chores.step();
+    }
+}
+
+fn tail(db: &Connection) -> i64 {
+    let count = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
+    db.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
+/// How many parts the index has. The upper bits of a page's key number its part (`FTS5_SEGMENT_ROWID` of FTS5's source);
+/// below the first of them lie the records of the index as a whole.
+fn parts(db: &Connection) -> i64 {
+    let count = "SELECT count(DISTINCT id >> 37) FROM customers_search_data WHERE id >> 37 > 0";
+    db.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few_parts() {
+    let (db, _folder) = roll();
+    let (statements, commits) = (Statements::of(&db), commits());
+    // Each customer makes a part.
+    let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+    for group in 1..1_000 {
+        register(&db, 4 * group..4 * (group + 1));
+        chores.keep_up(4);
+        assert!(tail(&db) <= 10, "{} wait", tail(&db));
+        assert!(parts(&db) <= 40, "{} parts", parts(&db));
+    }
+    finish(&mut chores);
+    assert_eq!(tail(&db), 0);
+    // Up to three of a size are left alone.
+    assert!(parts(&db) <= 3 * 6, "{} parts", parts(&db));
+}
+
+/// With a part more than it can have an index of FTS5 would take nobody any more, nor be merged.
+#[test]
+fn an_index_that_is_never_merged_takes_everybody_all_the_same() {
+    let (db, _folder) = roll();
+    let (statements, commits) = (Statements::of(&db), commits());
+    register(&db, 1..3_000);
+    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
+    while tail(&db) > 0 {
+        chores.try_to_fill().unwrap();
+    }
+    assert!((500..1_000).contains(&parts(&db)), "{} parts", parts(&db));
+    finish(&mut chores);
+    assert!(parts(&db) < 16, "{} parts", parts(&db));
+}
+
+#[test]
+fn what_was_merged_beyond_what_was_due_is_not_due_again() {
+    let (db, _folder) = roll();
+    let (statements, commits) = (Statements::of(&db), commits());
+    // The list of all who have `exa`, say, takes several pages.
+    register(&db, 1..20_000);
+    let mut chores = Chores::begin(&statements, &commits);
+    while tail(&db) > 0 {
+        chores.fill();
+    }
+    chores.pages_due = MERGED_AT_ONCE;
+    chores.merge(1);
+    assert!(chores.pages_due < MERGED_AT_ONCE - 1, "{} due", chores.pages_due);
+}
+
+#[test]
+fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
+    let (db, _folder) = roll();
+    let (statements, commits) = (Statements::of(&db), commits());
+    register(&db, 1..100);
+    let mut chores = Chores::begin(&statements, &commits);
+    register(&db, 100..101);
+    chores.keep_up(1);
+    assert_eq!(tail(&db), 0);
+}
+
+#[test]
+fn a_step_that_failed_is_tried_again_after_a_while_and_what_was_left_then_little_by_little() {
+    let (db, _folder) = roll();
+    let clock = Arc::new(ToldClock::default());
+    let statements = Statements::of(&db);
+    let commits = Commits::by(Arc::clone(&clock) as Arc<dyn Clock>);
+    let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+    finish(&mut chores);
+    register(&db, 1..100);
+    db.pragma_update(None, "query_only", true).unwrap();
+    chores.keep_up(99);
+    assert!(!chores.can_fill());
+    db.pragma_update(None, "query_only", false).unwrap();
+    register(&db, 100..102);
+    chores.keep_up(2);
+    assert_eq!(tail(&db), 101, "nothing is tried yet");
+    clock.pass(REST_AFTER_FAILURE);
+    register(&db, 102..104);
+    chores.keep_up(2);
+    assert_eq!(tail(&db), 99, "as many as came, and as many again");
+    finish(&mut chores);
+    assert_eq!(tail(&db), 0);
+}
+
+#[test]
+fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
+    let (db, _folder) = roll();
+    let (statements, commits) = (Statements::of(&db), commits());
+    register(&db, 1..100);
+    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
+    chores.no_merging_until = REST_AFTER_FAILURE;
+    for _ in 0..100 {
+        chores.step();
+    }
+    assert_eq!(tail(&db), 0);
+    assert_eq!(chores.rest(), REST_AFTER_FAILURE, "merging is left");
+}
+
+#[test]
+fn where_many_wait_to_be_indexed_a_short_pause_is_enough() {
+    let (db, _folder) = roll();
+    let (statements, commits) = (Statements::of(&db), commits());
+    let mut chores = Chores::begin(&statements, &commits);
+    finish(&mut chores);
+    chores.keep_up(MANY - 1);
+    assert_eq!(chores.patience(), IDLE_AFTER);
+    chores.keep_up(1);
+    assert_eq!(chores.patience(), IDLE_AFTER_IF_MANY_WAIT);
+}
+
+#[test]
+fn no_step_waits_for_another_program_as_a_registration_does() {
+    let (db, folder) = roll();
+    // With this the test would not end.
+    db.busy_timeout(Duration::from_hours(1)).unwrap();
+    let (statements, commits) = (Statements::of(&db), commits());
+    let mut chores = Chores::begin(&statements, &commits);
+    let other = Connection::open(folder.path().join("rollbook.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    chores.step();
+    assert_eq!(chores.rest(), REST_WHILE_LOCKED);
+}
