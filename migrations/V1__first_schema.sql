@@ -61,11 +61,13 @@ INSERT INTO customers_search (customers_search, rank) VALUES ('automerge', 0), (
 CREATE TABLE customers_search_mark (
     only       INTEGER NOT NULL,
     indexed_to INTEGER NOT NULL,
+    -- By which rules texts were indexed so far.
+    rules      INTEGER NOT NULL,
     CONSTRAINT customers_search_mark_key PRIMARY KEY (only),
     CONSTRAINT customers_search_mark_is_one CHECK (only = 1)
 ) STRICT;
 
-INSERT INTO customers_search_mark (only, indexed_to) VALUES (1, 0);
+INSERT INTO customers_search_mark (only, indexed_to, rules) VALUES (1, 0, 0);
 
 -- The proofs of one customer lie together, counted from 1.
 CREATE TABLE verifications (

@@ -2,6 +2,10 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
+/// Stands for the rules of [`folded`] and [`words`], the characters that Unicode knows included: an index of texts that
+/// were folded by other rules is of no use, so whoever changes them counts on.
+pub const RULES: u32 = 1;
+
 /// Terms that must all be found: one of three characters or more anywhere in a word, a shorter one at a word's beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {

@@ -36,6 +36,7 @@ use commits::Commits;
 pub use connection::OpenError;
 pub use errors::{Obstacle, obstacle};
 use readers::Readers;
+use search_index::Damage;
 pub use writer::Commit;
 use writer::{Transaction, Writer};
 
@@ -73,6 +74,7 @@ pub type OnCommit = Arc<dyn Fn(Commit) + Send + Sync>;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    index_damage: Arc<Damage>,
     /// Where the database is.
     folder: PathBuf,
 }
@@ -90,10 +92,12 @@ impl SqliteStore {
     ) -> Result<Self, OpenError> {
         let writing = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
         let commits = Arc::new(Commits::by(clock));
-        let writer = Writer::start(writing, settings.writer_queue, Arc::clone(&commits), on_commit)?;
+        let index_damage = Arc::new(Damage::default());
+        let writer =
+            Writer::start(writing, settings.writer_queue, Arc::clone(&commits), Arc::clone(&index_damage), on_commit)?;
         let readers = Readers::open(path, settings, commits)?;
         let folder = path.parent().unwrap_or(path).to_owned();
-        Ok(Self { writer, readers, folder })
+        Ok(Self { writer, readers, index_damage, folder })
     }
 
     /// Makes every claim on the outbox due at once: for the start of the one server, when nobody else can hold one.

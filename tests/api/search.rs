@@ -199,3 +199,23 @@ async fn a_list_that_takes_too_long_to_find_is_refused_and_one_that_an_index_lea
     assert_eq!(rollbook.names("limit=1").await, ["Eve"]);
     assert_eq!(rollbook.names("email=grace%2Bnavy@example.org").await, ["Grace Hopper"]);
 }
+
+#[tokio::test]
+async fn an_index_that_a_search_finds_damaged_is_made_anew_and_then_finds_everybody() {
+    let rollbook = Rollbook::start().await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    rollbook.until_indexed().await;
+    // The pages of its parts; below them lie the records of the index as a whole.
+    rollbook.database().execute("DELETE FROM customers_search_data WHERE id >> 37 > 0", []).unwrap();
+    assert_failure(&rollbook.get("/api/customers?q=hopper").await, 503, "STORAGE_UNAVAILABLE");
+    let found = async {
+        while rollbook.get("/api/customers?q=hopper").await.status != 200 {
+            yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), found).await.expect("an idle writer makes the index anew");
+    rollbook.until_indexed().await;
+    assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"]);
+    rollbook.on_the_roll(&[("Grace Kelly", "kelly@example.org")]).await;
+    assert_eq!(rollbook.names("q=grace").await, ["Grace Kelly", "Grace Hopper"]);
+}

@@ -8,13 +8,17 @@
 //! most; so they are merged as fast as they are filled, and where there is nothing to fill until there are few. A step is
 //! as short as FTS5 lets it be: it writes the list of all who have one run of three without a stop, and of `com`, say, most
 //! of the roll has it.
+//!
+//! An index that is damaged, or was made by other rules, is emptied and filled again: all that it holds, the roll holds too.
 
-use rusqlite::Connection;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{Connection, ffi};
 
 use super::{rows::halves, writer::Transaction};
 use crate::domain::{
     customer::{Customer, Particulars},
-    search::{ANYWHERE_FROM, Search, folded, words},
+    search::{ANYWHERE_FROM, RULES, Search, folded, words},
 };
 
 /// How many bytes of text one transaction indexes, those of some 500 customers: a registration that comes meanwhile waits
@@ -28,15 +32,53 @@ pub(super) const LONGEST_TAIL: usize = 1 << 18;
 /// Stands before each word, so that a word's first one or two characters make a run of three with it.
 const BEGINNING: char = '\u{2}';
 
-const MARK: &str = "SELECT indexed_to FROM customers_search_mark WHERE only = 1";
+const MARK: &str = "SELECT iif(rules = ?1, indexed_to, 0) FROM customers_search_mark WHERE only = 1";
 const UNINDEXED: &str = "SELECT id, name, email FROM customers WHERE id > ?1 ORDER BY id";
 const INDEX: &str = "INSERT INTO customers_search (rowid, text) VALUES (?1, ?2)";
 const MERGE: &str = "INSERT INTO customers_search (customers_search, rank) VALUES ('merge', ?1)";
-const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1 WHERE only = 1";
+const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1, rules = ?2 WHERE only = 1";
+const EMPTY: &str = "INSERT INTO customers_search (customers_search) VALUES ('delete-all')";
+const OF_OTHER_RULES: &str = "SELECT rules <> ?1 AND indexed_to > 0 FROM customers_search_mark WHERE only = 1";
 
-/// The key up to which customers are indexed.
+/// Whether the index was found to be damaged, by whoever reads or writes it. An odd number says so; every index that is
+/// made anew has the next even one.
+#[derive(Debug, Default)]
+pub(super) struct Damage(AtomicU64);
+
+impl Damage {
+    /// What to remember when the index is about to be read.
+    pub(super) fn before(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Notes the damage if it is what an error tells of: not of an index that was replaced meanwhile, and not of the file,
+    /// which nothing here can mend.
+    pub(super) fn note(&self, before: u64, error: &rusqlite::Error) {
+        if let rusqlite::Error::SqliteFailure(failure, _) = error
+            && failure.extended_code == ffi::SQLITE_CORRUPT_VTAB
+        {
+            let _ = self.0.compare_exchange(before & !1, before | 1, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    pub(super) fn is_noted(&self) -> bool {
+        self.before() & 1 == 1
+    }
+
+    /// The index was made anew.
+    pub(super) fn is_mended(&self) {
+        self.0.store((self.before() | 1) + 1, Ordering::Release);
+    }
+}
+
+/// The key up to which customers are indexed by the rules of now.
 pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
-    db.prepare_cached(MARK)?.query_row([], |row| row.get(0))
+    db.prepare_cached(MARK)?.query_row([RULES], |row| row.get(0))
+}
+
+/// Whether what the index holds was indexed by other rules than those of now.
+pub(super) fn is_of_other_rules(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row(OF_OTHER_RULES, [RULES], |row| row.get(0))
 }
 
 /// Leaves a new customer to be indexed later, or, if the mark has passed it already, indexes it: ids are made before the
@@ -61,6 +103,13 @@ pub(super) fn merge(tx: &Transaction<'_>, pages: i64) -> rusqlite::Result<bool> 
     Ok(tx.total_changes() > before + 1)
 }
 
+/// Empties the index. Everybody waits to be indexed from then on.
+pub(super) fn begin_anew(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_kept(EMPTY, &[])?;
+    tx.execute_kept(MOVE_MARK, &[&0, &RULES])?;
+    Ok(())
+}
+
 /// What a filling has done.
 pub(super) struct Filled {
     pub(super) customers: usize,
@@ -82,7 +131,7 @@ pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Fille
         (customers, last, left) = (customers + 1, Some(id), left.saturating_sub(text.len()));
     }
     if let Some(last) = last {
-        tx.execute_kept(MOVE_MARK, &[&last])?;
+        tx.execute_kept(MOVE_MARK, &[&last, &RULES])?;
     }
     Ok(Filled { customers, reached_end: left > 0 })
 }

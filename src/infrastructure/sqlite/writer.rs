@@ -20,7 +20,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{OnCommit, OpenError, commits::Commits, errors};
+use super::{OnCommit, OpenError, commits::Commits, errors, search_index::Damage};
 use crate::application::ports::StoreError;
 
 mod chores;
@@ -60,6 +60,7 @@ impl Writer {
         db: Connection,
         queue: NonZeroUsize,
         commits: Arc<Commits>,
+        damage: Arc<Damage>,
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
         let (sender, commands) = mpsc::channel();
@@ -67,7 +68,7 @@ impl Writer {
         let (trouble, announced) = (Arc::clone(&in_trouble), Arc::clone(&commits));
         let thread = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || run(&db, &commands, &announced, &on_commit, &trouble))
+            .spawn(move || run(&db, &commands, &announced, &damage, &on_commit, &trouble))
             .map_err(|error| OpenError::Threads(error.into()))?;
         Ok(Self {
             queue: Some(sender),
@@ -100,6 +101,12 @@ impl Writer {
     {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| stopped())?;
         self.enqueue(place, command).await
+    }
+
+    /// Lets the writer look what there is to do besides commands.
+    pub(super) async fn wake(&self) {
+        // If it has its hands full, it is awake.
+        let _ = self.write(|_| Ok::<_, StoreError>(())).await;
     }
 
     /// Whether the last transaction failed, so that only another one can tell whether the next will.
@@ -194,12 +201,13 @@ fn run(
     db: &Connection,
     commands: &Receiver<Box<dyn Command>>,
     commits: &Commits,
+    damage: &Damage,
     on_commit: &OnCommit,
     in_trouble: &AtomicBool,
 ) {
     let statements = Statements::of(db);
     let busy_timeout = busy_timeout(db);
-    let mut chores = Chores::begin(&statements, commits);
+    let mut chores = Chores::begin(&statements, commits, damage);
     while let Some(first) = next(commands, &mut chores) {
         let waited = commits.time().saturating_sub(first.since());
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();

@@ -5,7 +5,10 @@ use std::time::Duration;
 use rusqlite::ErrorCode;
 
 use super::{
-    super::{commits::Commits, search_index},
+    super::{
+        commits::Commits,
+        search_index::{self, Damage},
+    },
     statements::Execute,
     transaction::Transaction,
 };
@@ -22,6 +25,9 @@ const MERGED_AT_ONCE: i64 = 32;
 /// be read at all.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
+/// An index that was made anew is left alone for so long if it is found damaged again: then it is the disk's fault.
+const REST_AFTER_RENEWAL: Duration = Duration::from_mins(1);
+
 /// The same as after a failure, where another program wrote just then.
 const REST_WHILE_LOCKED: Duration = Duration::from_secs(1);
 
@@ -37,6 +43,9 @@ const MANY: usize = 512;
 pub(super) struct Chores<'a> {
     statements: &'a dyn Execute,
     commits: &'a Commits,
+    damage: &'a Damage,
+    /// Whether the index was made by other rules than those of now.
+    is_of_other_rules: bool,
     /// How many bytes of text a step indexes.
     bytes_at_once: usize,
     /// How many customers may wait to be indexed before registrations wait for it.
@@ -51,15 +60,20 @@ pub(super) struct Chores<'a> {
     no_filling_until: Duration,
     /// The same of merging.
     no_merging_until: Duration,
+    /// Until when the index is not made anew.
+    no_renewal_until: Duration,
 }
 
 impl<'a> Chores<'a> {
-    pub(super) fn begin(statements: &'a dyn Execute, commits: &'a Commits) -> Self {
+    pub(super) fn begin(statements: &'a dyn Execute, commits: &'a Commits, damage: &'a Damage) -> Self {
         let longest_tail = search_index::LONGEST_TAIL;
         let has_tail = search_index::has_tail(statements.db()).unwrap_or(true);
         Self {
             statements,
             commits,
+            damage,
+            // If that cannot be known, filling fails as well, and rests.
+            is_of_other_rules: search_index::is_of_other_rules(statements.db()).unwrap_or(false),
             bytes_at_once: search_index::STEP_BYTES,
             longest_tail,
             // To count them would take too long.
@@ -69,11 +83,12 @@ impl<'a> Chores<'a> {
             pages_due: MERGED_AT_ONCE,
             no_filling_until: Duration::ZERO,
             no_merging_until: Duration::ZERO,
+            no_renewal_until: Duration::ZERO,
         }
     }
 
-    pub(super) const fn are_left(&self) -> bool {
-        self.unindexed > 0 || self.may_merge
+    pub(super) fn are_left(&self) -> bool {
+        self.unindexed > 0 || self.may_merge || self.must_begin_anew()
     }
 
     /// How long to wait for a command before the first step.
@@ -86,13 +101,19 @@ impl<'a> Chores<'a> {
     pub(super) fn rest(&self) -> Duration {
         let filling = (self.unindexed > 0).then_some(self.no_filling_until);
         let merging = self.may_merge.then_some(self.no_merging_until);
-        let until = filling.into_iter().chain(merging).min().unwrap_or_default();
+        let until = if self.must_begin_anew() {
+            self.no_renewal_until
+        } else {
+            filling.into_iter().chain(merging).min().unwrap_or_default()
+        };
         until.saturating_sub(self.commits.time())
     }
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
-        if self.can_fill() && !(self.is_merge_due() && self.can_merge()) {
+        if self.must_begin_anew() {
+            self.begin_anew();
+        } else if self.can_fill() && !(self.is_merge_due() && self.can_merge()) {
             self.fill();
         } else if self.can_merge() {
             self.merge(MERGED_AT_ONCE);
@@ -105,6 +126,9 @@ impl<'a> Chores<'a> {
     pub(super) fn keep_up(&mut self, registered: usize) {
         self.unindexed += registered;
         self.may_merge |= registered > 0;
+        if self.must_begin_anew() {
+            return self.begin_anew();
+        }
         if self.is_merge_due() && self.can_merge() {
             self.merge(MERGED_AT_ONCE.max(self.pages_due / 2));
         }
@@ -112,6 +136,10 @@ impl<'a> Chores<'a> {
         while self.unindexed > may_wait && self.can_fill() {
             self.fill();
         }
+    }
+
+    fn must_begin_anew(&self) -> bool {
+        self.is_of_other_rules || self.damage.is_noted()
     }
 
     const fn is_merge_due(&self) -> bool {
@@ -124,6 +152,24 @@ impl<'a> Chores<'a> {
 
     fn can_merge(&self) -> bool {
         self.may_merge && self.no_merging_until <= self.commits.time()
+    }
+
+    fn begin_anew(&mut self) {
+        if self.no_renewal_until > self.commits.time() {
+            return;
+        }
+        match self.attempt(Self::try_to_begin_anew) {
+            Ok(()) => {
+                self.is_of_other_rules = false;
+                self.damage.is_mended();
+                self.no_renewal_until = self.commits.time() + REST_AFTER_RENEWAL;
+                // To count all would take too long.
+                (self.unindexed, self.may_merge, self.pages_due) = (self.longest_tail, false, 0);
+                (self.no_filling_until, self.no_merging_until) = (Duration::ZERO, Duration::ZERO);
+                tracing::warn!("the search index is made anew; until that is done, searches take longer");
+            }
+            Err(error) => self.no_renewal_until = self.after_failure(&error),
+        }
     }
 
     fn fill(&mut self) {
@@ -163,8 +209,16 @@ impl<'a> Chores<'a> {
         if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
             return self.commits.time() + REST_WHILE_LOCKED;
         }
+        self.damage.note(self.damage.before(), error);
         tracing::warn!(%error, "the search index could not be kept up; it is tried again");
         self.commits.time() + REST_AFTER_FAILURE
+    }
+
+    fn try_to_begin_anew(&self) -> rusqlite::Result<()> {
+        let transaction = Transaction::begin(self.statements)?;
+        search_index::begin_anew(&transaction)?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Returns what was filled and how many pages of the index it came to, about.

@@ -30,7 +30,7 @@ fn writer(queue: usize) -> (Writer, Seen, tempfile::TempDir) {
     let seen_commits = Seen::default();
     let seen = Arc::clone(&seen_commits);
     let on_commit: OnCommit = Arc::new(move |commit| seen.lock().unwrap().push(commit));
-    let writer = Writer::start(db, NonZeroUsize::new(queue).unwrap(), commits(), on_commit).unwrap();
+    let writer = Writer::start(db, NonZeroUsize::new(queue).unwrap(), commits(), Arc::default(), on_commit).unwrap();
     (writer, seen_commits, folder)
 }
 
@@ -188,7 +188,7 @@ async fn who_has_waited_long_enough_in_the_queue_does_not_wait_for_a_lock_as_wel
     // If it did, the test would not end.
     db.busy_timeout(Duration::from_hours(1)).unwrap();
     let commits = Arc::new(Commits::by(Arc::new(Racing::default())));
-    let writer = Writer::start(db, NonZeroUsize::MIN, commits, Arc::new(|_| ())).unwrap();
+    let writer = Writer::start(db, NonZeroUsize::MIN, commits, Arc::default(), Arc::new(|_| ())).unwrap();
     insert(&writer, 1).await.unwrap();
     let other = Connection::open(folder.path().join("x.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -257,8 +257,8 @@ async fn a_command_that_is_undone_is_no_commit_and_proves_nothing() {
 #[test]
 fn what_is_done_when_nobody_waits_is_announced_to_readers_too() {
     let (db, _folder) = database();
-    let (statements, commits) = (Statements::of(&db), commits());
-    let mut chores = Chores::begin(&statements, &commits);
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    let mut chores = Chores::begin(&statements, &commits, &damage);
     chores.step();
     assert_eq!(commits.count(), 2, "before and after");
 }

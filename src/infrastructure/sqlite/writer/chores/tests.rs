@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 use tempfile::TempDir;
 
 use super::*;
@@ -40,6 +40,13 @@ fn finish(chores: &mut Chores<'_>) {
     }
 }
 
+/// Does what can be done now.
+fn work(chores: &mut Chores<'_>) {
+    while chores.are_left() && chores.rest().is_zero() && !chores.damage.is_noted() {
+        chores.step();
+    }
+}
+
 fn tail(db: &Connection) -> i64 {
     let count = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
     db.query_row(count, [], |row| row.get(0)).unwrap()
@@ -55,9 +62,9 @@ fn parts(db: &Connection) -> i64 {
 #[test]
 fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few_parts() {
     let (db, _folder) = roll();
-    let (statements, commits) = (Statements::of(&db), commits());
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     // Each customer makes a part.
-    let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+    let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits, &damage) };
     for group in 1..1_000 {
         register(&db, 4 * group..4 * (group + 1));
         chores.keep_up(4);
@@ -74,9 +81,9 @@ fn however_long_registrations_press_few_wait_to_be_indexed_and_the_index_has_few
 #[test]
 fn an_index_that_is_never_merged_takes_everybody_all_the_same() {
     let (db, _folder) = roll();
-    let (statements, commits) = (Statements::of(&db), commits());
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     register(&db, 1..3_000);
-    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
+    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits, &damage) };
     while tail(&db) > 0 {
         chores.try_to_fill().unwrap();
     }
@@ -88,10 +95,10 @@ fn an_index_that_is_never_merged_takes_everybody_all_the_same() {
 #[test]
 fn what_was_merged_beyond_what_was_due_is_not_due_again() {
     let (db, _folder) = roll();
-    let (statements, commits) = (Statements::of(&db), commits());
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     // The list of all who have `exa`, say, takes several pages.
     register(&db, 1..20_000);
-    let mut chores = Chores::begin(&statements, &commits);
+    let mut chores = Chores::begin(&statements, &commits, &damage);
     while tail(&db) > 0 {
         chores.fill();
     }
@@ -103,9 +110,9 @@ fn what_was_merged_beyond_what_was_due_is_not_due_again() {
 #[test]
 fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
     let (db, _folder) = roll();
-    let (statements, commits) = (Statements::of(&db), commits());
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     register(&db, 1..100);
-    let mut chores = Chores::begin(&statements, &commits);
+    let mut chores = Chores::begin(&statements, &commits, &damage);
     register(&db, 100..101);
     chores.keep_up(1);
     assert_eq!(tail(&db), 0);
@@ -115,9 +122,9 @@ fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
 fn a_step_that_failed_is_tried_again_after_a_while_and_what_was_left_then_little_by_little() {
     let (db, _folder) = roll();
     let clock = Arc::new(ToldClock::default());
-    let statements = Statements::of(&db);
+    let (statements, damage) = (Statements::of(&db), Damage::default());
     let commits = Commits::by(Arc::clone(&clock) as Arc<dyn Clock>);
-    let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits) };
+    let mut chores = Chores { bytes_at_once: 1, longest_tail: 10, ..Chores::begin(&statements, &commits, &damage) };
     finish(&mut chores);
     register(&db, 1..100);
     db.pragma_update(None, "query_only", true).unwrap();
@@ -138,9 +145,9 @@ fn a_step_that_failed_is_tried_again_after_a_while_and_what_was_left_then_little
 #[test]
 fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
     let (db, _folder) = roll();
-    let (statements, commits) = (Statements::of(&db), commits());
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     register(&db, 1..100);
-    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits) };
+    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits, &damage) };
     chores.no_merging_until = REST_AFTER_FAILURE;
     for _ in 0..100 {
         chores.step();
@@ -149,11 +156,90 @@ fn an_index_that_cannot_be_merged_is_filled_all_the_same() {
     assert_eq!(chores.rest(), REST_AFTER_FAILURE, "merging is left");
 }
 
+/// Indexes customers, each in a part of the index of its own, and takes a page away from one.
+fn damage_index(db: &Connection, customers: std::ops::Range<i64>, chores: &mut Chores<'_>) {
+    register(db, customers);
+    chores.unindexed = 1;
+    chores.bytes_at_once = 1;
+    while tail(db) > 0 {
+        chores.fill();
+    }
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    let some = "SELECT max(id >> 37) - 7 FROM customers_search_data";
+    db.execute(&format!("DELETE FROM customers_search_data WHERE id >> 37 = ({some})"), []).unwrap();
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+}
+
+/// Nothing is to be found amiss by FTS5's own check.
+fn assert_sound(db: &Connection) {
+    db.execute("INSERT INTO customers_search (customers_search) VALUES ('integrity-check')", []).unwrap();
+}
+
+#[test]
+fn an_index_that_is_found_to_be_damaged_is_made_anew() {
+    let (db, _folder) = roll();
+    let clock = Arc::new(ToldClock::default());
+    let (statements, damage) = (Statements::of(&db), Damage::default());
+    let commits = Commits::by(Arc::clone(&clock) as Arc<dyn Clock>);
+    let mut chores = Chores::begin(&statements, &commits, &damage);
+    damage_index(&db, 1..100, &mut chores);
+    work(&mut chores);
+    assert!(damage.is_noted());
+    chores.step();
+    assert_eq!((tail(&db), parts(&db), damage.is_noted()), (99, 0, false));
+    finish(&mut chores);
+    assert_eq!(tail(&db), 0);
+    assert_sound(&db);
+    damage_index(&db, 100..200, &mut chores);
+    work(&mut chores);
+    assert!(damage.is_noted());
+    chores.step();
+    assert_eq!((tail(&db), chores.rest()), (0, REST_AFTER_RENEWAL), "not at once");
+    clock.pass(REST_AFTER_RENEWAL);
+    chores.step();
+    assert_eq!((tail(&db), damage.is_noted()), (199, false));
+}
+
+#[test]
+fn a_damage_that_a_search_has_found_is_mended_however_long_registrations_press() {
+    let (db, _folder) = roll();
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    let mut chores = Chores::begin(&statements, &commits, &damage);
+    damage_index(&db, 1..100, &mut chores);
+    let search = "SELECT count(*) FROM customers_search WHERE customers_search MATCH 'ada AND org'";
+    let before = damage.before();
+    let error = db.query_row(search, [], |row| row.get::<_, i64>(0)).unwrap_err();
+    damage.note(before, &error);
+    register(&db, 100..101);
+    chores.keep_up(1);
+    assert_eq!((tail(&db), damage.is_noted()), (100, false));
+    // Another search began before, and took its time.
+    damage.note(before, &error);
+    assert!(!damage.is_noted());
+    assert_sound(&db);
+}
+
+#[test]
+fn an_index_of_other_rules_finds_nobody_and_is_made_anew() {
+    let (db, _folder) = roll();
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    register(&db, 1..100);
+    finish(&mut Chores::begin(&statements, &commits, &damage));
+    db.execute("UPDATE customers_search_mark SET rules = rules + 1", []).unwrap();
+    assert_eq!(search_index::mark(&db).unwrap(), 0, "all are looked through one by one");
+    let mut chores = Chores::begin(&statements, &commits, &damage);
+    chores.step();
+    assert_eq!((tail(&db), parts(&db)), (99, 0));
+    finish(&mut chores);
+    assert_eq!(search_index::mark(&db).unwrap(), 99);
+    assert_sound(&db);
+}
+
 #[test]
 fn where_many_wait_to_be_indexed_a_short_pause_is_enough() {
     let (db, _folder) = roll();
-    let (statements, commits) = (Statements::of(&db), commits());
-    let mut chores = Chores::begin(&statements, &commits);
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    let mut chores = Chores::begin(&statements, &commits, &damage);
     finish(&mut chores);
     chores.keep_up(MANY - 1);
     assert_eq!(chores.patience(), IDLE_AFTER);
@@ -166,8 +252,8 @@ fn no_step_waits_for_another_program_as_a_registration_does() {
     let (db, folder) = roll();
     // With this the test would not end.
     db.busy_timeout(Duration::from_hours(1)).unwrap();
-    let (statements, commits) = (Statements::of(&db), commits());
-    let mut chores = Chores::begin(&statements, &commits);
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    let mut chores = Chores::begin(&statements, &commits, &damage);
     let other = Connection::open(folder.path().join("rollbook.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     chores.step();
