@@ -47,15 +47,16 @@ impl Rollbook {
     }
 }
 
-const PEOPLE: [(&str, &str); 5] = [
+const PEOPLE: [(&str, &str); 6] = [
     ("Ada Lovelace", "ada@example.org"),
     ("\u{c1}d\u{e1}m Nagy", "nagy.adam@pelda.example"),
     ("Grace Hopper", "grace+navy@example.org"),
     ("Alan Turing", "turing@bletchley.example"),
     ("Stra\u{df}er \"Quote\" (X)", "50%_off@example.org"),
+    ("Łukasz O’Dea 山田太郎", "taro@pelda.example"),
 ];
 
-const SEARCHES: [(&str, &[&str]); 14] = [
+const SEARCHES: [(&str, &[&str]); 18] = [
     ("lovel", &["Ada Lovelace"]),
     ("VELA", &["Ada Lovelace"]),
     ("adam", &["\u{c1}d\u{e1}m Nagy"]),
@@ -70,6 +71,10 @@ const SEARCHES: [(&str, &[&str]); 14] = [
     ("%22quote%22", &["Stra\u{df}er \"Quote\" (X)"]),
     ("50%25_o", &["Stra\u{df}er \"Quote\" (X)"]),
     ("tur*ng", &[]),
+    ("strasser", &["Stra\u{df}er \"Quote\" (X)"]),
+    ("lukasz o'de", &["Łukasz O’Dea 山田太郎"]),
+    ("太郎", &["Łukasz O’Dea 山田太郎"]),
+    ("郎太", &[]),
 ];
 
 #[tokio::test]
