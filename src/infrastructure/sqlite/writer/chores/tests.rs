@@ -108,6 +108,35 @@ fn what_was_merged_beyond_what_was_due_is_not_due_again() {
 }
 
 #[test]
+fn half_of_what_is_due_is_merged_after_each_group_however_much_that_is() {
+    let (db, _folder) = roll();
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    register(&db, 1..20_000);
+    let mut chores = Chores::begin(&statements, &commits, &damage);
+    while tail(&db) > 0 {
+        chores.fill();
+    }
+    chores.pages_due = 10 * MERGED_AT_ONCE;
+    chores.keep_up(0);
+    assert!(chores.pages_due <= 5 * MERGED_AT_ONCE, "{} due", chores.pages_due);
+}
+
+#[test]
+fn parts_of_those_whom_the_mark_had_passed_already_are_merged_too() {
+    let (db, _folder) = roll();
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    register(&db, 1..100);
+    let mut chores = Chores::begin(&statements, &commits, &damage);
+    finish(&mut chores);
+    for late in 1..50 {
+        db.execute("INSERT INTO customers_search (rowid, text) VALUES (?1, 'ada')", [late]).unwrap();
+        chores.keep_up(1);
+    }
+    finish(&mut chores);
+    assert!(parts(&db) < 10, "{} parts", parts(&db));
+}
+
+#[test]
 fn those_who_waited_when_the_program_ended_count_when_it_begins_anew() {
     let (db, _folder) = roll();
     let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
