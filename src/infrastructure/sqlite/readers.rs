@@ -148,3 +148,6 @@ impl Drop for Limit<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
