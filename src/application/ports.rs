@@ -33,7 +33,7 @@ pub enum StoreError {
     Overloaded,
     /// To find what was asked for takes longer than is allowed.
     #[error("it would take too long")]
-    TooLong,
+    OutOfTime,
     /// The disk is full, the file locked or unreadable; nothing was written.
     #[error("the database cannot be used now")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -47,7 +47,7 @@ impl StoreError {
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         match self {
-            Self::Overloaded | Self::TooLong | Self::Unavailable(_) => true,
+            Self::Overloaded | Self::OutOfTime | Self::Unavailable(_) => true,
             Self::Broken(_) => false,
         }
     }

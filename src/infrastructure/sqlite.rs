@@ -75,8 +75,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     index_damage: Arc<Damage>,
-    /// Where the database is.
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 impl SqliteStore {
@@ -96,8 +95,7 @@ impl SqliteStore {
         let writer =
             Writer::start(writing, settings.writer_queue, Arc::clone(&commits), Arc::clone(&index_damage), on_commit)?;
         let readers = Readers::open(path, settings, commits)?;
-        let folder = path.parent().unwrap_or(path).to_owned();
-        Ok(Self { writer, readers, index_damage, folder })
+        Ok(Self { writer, readers, index_damage, path: path.to_owned() })
     }
 
     /// Makes every claim on the outbox due at once: for the start of the one server, when nobody else can hold one.
@@ -149,7 +147,7 @@ impl SqliteStore {
 impl StoreHealth for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|db| db.query_row("SELECT 1", [], |_| Ok(()))).await?;
-        disk_space::check(&self.folder)?;
+        disk_space::check(&self.path)?;
         // An empty transaction says whether the writer lives; after one that failed, only a real one says more.
         let probes = self.writer.is_in_trouble();
         let probe = move |tx: &Transaction<'_>| {

@@ -74,7 +74,7 @@ impl Endpoint for Edge {
         self.cors.finish(&mut response, origin.as_ref(), route, &method);
         add_headers(response.headers_mut(), id.as_str());
         if let Some(Breakdown(cause)) = response.extensions_mut().remove()
-            && let Some(kept_back) = self.breakdowns.admit(clock.monotonic())
+            && let Some(kept_back) = self.breakdowns.admit(&cause.to_string(), clock.monotonic())
         {
             tracing::error!(id = id.as_str(), %cause, kept_back, "the database cannot be used now");
         }

@@ -193,9 +193,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Overloaded => Self::new(Code::Overloaded, "Too much is being written; try again in a moment")
                 .retry_after(SignedDuration::from_secs(1)),
-            StoreError::TooLong => Self::new(
+            StoreError::OutOfTime => Self::new(
                 Code::Overloaded,
-                "To find these takes too long; ask for fewer at once, or try again in a moment",
+                "To find these takes too long: narrow the list, sort it the other way, or try again later",
             )
             .retry_after(SignedDuration::from_secs(2)),
             StoreError::Unavailable(cause) => {
@@ -224,7 +224,13 @@ impl IntoResponse for Failure {
 
 impl From<Failure> for poem::Error {
     fn from(failure: Failure) -> Self {
-        Self::from_response(failure.into_response())
+        let breakdown = failure.breakdown.clone();
+        let mut error = Self::from_response(failure.into_response());
+        // What a response carries besides its words is lost in poem's error, which has a place of its own for it.
+        if let Some(breakdown) = breakdown {
+            error.set_data(breakdown);
+        }
+        error
     }
 }
 

@@ -22,7 +22,7 @@ impl From<rusqlite::Error> for RegisterError {
 /// A breakdown by SQLite's primary code: what passes or can be mended by the operator, and what is our own fault.
 pub(super) fn of_code(code: Option<ErrorCode>, source: Box<dyn Error + Send + Sync>) -> StoreError {
     match code {
-        Some(ErrorCode::OperationInterrupted) => StoreError::TooLong,
+        Some(ErrorCode::OperationInterrupted) => StoreError::OutOfTime,
         Some(
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked

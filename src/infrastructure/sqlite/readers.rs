@@ -107,7 +107,7 @@ impl Readers {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let deadline = self.commits.time() + self.longest_scan;
-        let turn = timeout(self.longest_scan, self.scans.acquire()).await.map_err(|_| StoreError::TooLong)?;
+        let turn = timeout(self.longest_scan, self.scans.acquire()).await.map_err(|_| StoreError::OutOfTime)?;
         let _turn = turn.map_err(|error| StoreError::Broken(error.into()))?;
         let commits = Arc::clone(&self.commits);
         self.read_elsewhere(move |db| {

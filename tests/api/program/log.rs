@@ -154,3 +154,22 @@ async fn what_went_wrong_inside_is_told_under_the_id_of_its_request() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0]["cause"].as_str().unwrap().contains("no such table"), "{told:?}");
 }
+
+#[tokio::test]
+async fn what_all_requests_meet_with_is_told_once_under_the_id_of_the_first() {
+    let home = Home::make().await;
+    let server = home.serve_with(&[("ROLLBOOK_DB_BUSY_TIMEOUT", "10ms"), ("ROLLBOOK_LOG_FORMAT", "json")]).await;
+    let other = Connection::open(home.path().join("rollbook.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (caller, body) = (server.caller(), json!({ "name": "Ada", "email": "ada@example.org" }));
+    let refused = caller.post("/api/customers", &body).await;
+    for _ in 0..5 {
+        assert_eq!(caller.post("/api/customers", &body).await.code(), "STORAGE_UNAVAILABLE");
+    }
+    let log = server.stop().await.stderr;
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told: Vec<Value> = lines.filter(|line| line["level"] == "ERROR").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["id"], *refused.header("x-request-id").unwrap());
+    assert!(told[0]["cause"].as_str().unwrap().contains("locked"), "{told:?}");
+}

@@ -22,7 +22,7 @@ fn readers() -> (Readers, tempfile::TempDir) {
 #[tokio::test]
 async fn a_scan_that_takes_too_long_is_broken_off_and_its_connection_reads_on() {
     let (readers, _folder) = readers();
-    assert!(matches!(readers.scan(ask).await, Err(StoreError::TooLong)));
+    assert!(matches!(readers.scan(ask).await, Err(StoreError::OutOfTime)));
     assert_eq!(readers.read(ask).await.unwrap(), 10_000, "of the same connection, which is the only one");
 }
 
@@ -31,5 +31,5 @@ async fn a_scan_that_waits_too_long_for_its_turn_is_refused() {
     let (readers, _folder) = readers();
     let turns = u32::try_from(readers.scans.available_permits()).unwrap();
     let _all = readers.scans.acquire_many(turns).await.unwrap();
-    assert!(matches!(readers.scan(|_| Ok(())).await, Err(StoreError::TooLong)));
+    assert!(matches!(readers.scan(|_| Ok(())).await, Err(StoreError::OutOfTime)));
 }
