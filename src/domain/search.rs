@@ -2,9 +2,14 @@
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-/// Stands for the rules of [`folded`] and [`words`], the characters that Unicode knows included: an index of texts that
-/// were folded by other rules is of no use, so whoever changes them counts on.
-pub const RULES: u32 = 1;
+/// Stands for the rules of [`folded`] and [`words`]: an index of texts that were folded by other ones is of no use. Whoever
+/// changes them counts [`REVISION`] on; what Unicode knows of characters changes by itself.
+pub const RULES: u32 = {
+    let (of_letters, of_forms) = (char::UNICODE_VERSION, unicode_normalization::UNICODE_VERSION);
+    REVISION * 1_000_000 + of_letters.0 as u32 * 1_000 + of_forms.0 as u32
+};
+
+const REVISION: u32 = 1;
 
 /// Terms that must all be found: one of three characters or more anywhere in a word, a shorter one at a word's beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +125,8 @@ pub fn words(folded: &str) -> impl Iterator<Item = &str> {
 
 /// Han characters with their marks of repetition, and kana; other forms of them are taken apart into these.
 const fn is_written_without_spaces(c: char) -> bool {
-    matches!(c, '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
+    matches!(c, '\u{3005}'..='\u{3007}' | '\u{303b}' | '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{fa0e}'..='\u{fa29}' | '\u{20000}'..='\u{3ffff}')
 }
 
 #[cfg(test)]
@@ -145,8 +151,9 @@ mod tests {
 
     #[test]
     fn where_no_spaces_are_written_a_short_term_is_found_anywhere() {
-        let text = folded("山田太郎 佐々木ｱｲ Ada".to_owned());
-        for (q, found) in [("太郎", true), ("郎", true), ("々木", true), ("イ", true), ("da", false), ("郎太", false)]
+        let text = folded("山田太郎 佐々木ｱｲ Ada 山﨑".to_owned());
+        for (q, found) in
+            [("太郎", true), ("郎", true), ("々木", true), ("イ", true), ("﨑", true), ("da", false), ("郎太", false)]
         {
             assert_eq!(Search::parse(q).unwrap().finds(&text), found, "{q}");
         }

@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 
-use super::{rows, search_index};
+use super::{
+    rows,
+    search_index::{self, Damage},
+};
 use crate::{
     application::ports::{CustomerOrder, CustomerPage, CustomerQuery, WriteCustomer},
     domain::search::Search,
@@ -20,25 +23,33 @@ pub(super) fn looks_at_many(query: &CustomerQuery) -> bool {
 }
 
 /// The page that a query asks for.
-pub(super) fn page(db: &Connection, query: &CustomerQuery, write: WriteCustomer) -> rusqlite::Result<CustomerPage> {
+pub(super) fn page(
+    db: &Connection,
+    query: &CustomerQuery,
+    write: WriteCustomer,
+    damage: &Damage,
+) -> rusqlite::Result<CustomerPage> {
     Page::of(query, write).filled_by(|| match &query.search {
         None => Statement::of(query, Source::of(query)).fill_page(db),
-        Some(search) => search_page(db, query, search),
+        Some(search) => search_page(db, query, search, damage),
     })
 }
 
-/// The index first or the rows beyond its mark, by the order; both as one transaction sees them.
-fn search_page(db: &Connection, query: &CustomerQuery, search: &Search) -> rusqlite::Result<()> {
+/// The index first or the rows beyond its mark, by the order; both as one transaction sees them. A damaged index is left
+/// out, and so is an empty one.
+fn search_page(db: &Connection, query: &CustomerQuery, search: &Search, damage: &Damage) -> rusqlite::Result<()> {
+    let known = damage.known();
     let snapshot = db.unchecked_transaction()?;
-    let mark = search_index::mark(&snapshot)?;
-    let indexed = Source::Index { expression: search_index::expression(search), mark };
-    let mut parts = [Source::Tail { mark }, indexed];
-    if query.order == CustomerOrder::OldestFirst {
-        parts.reverse();
-    }
-    for part in parts {
+    let mark = if damage.is_noted() { 0 } else { search_index::mark(&snapshot)? };
+    let tail = Some(Source::Tail { mark });
+    let indexed = (mark > 0).then(|| Source::Index { expression: search_index::expression(search), mark });
+    let parts = match query.order {
+        CustomerOrder::NewestFirst => [tail, indexed],
+        CustomerOrder::OldestFirst => [indexed, tail],
+    };
+    for part in parts.into_iter().flatten() {
         if !page::is_full() {
-            Statement::of(query, part).fill_page(&snapshot)?;
+            Statement::of(query, part).fill_page(&snapshot).inspect_err(|error| damage.note(known, error))?;
         }
     }
     Ok(())

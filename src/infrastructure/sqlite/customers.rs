@@ -67,17 +67,14 @@ impl Customers for SqliteStore {
         // By its index alone a page is read in microseconds.
         if customer_list::looks_at_many(&query) {
             let damage = Arc::clone(&self.index_damage);
-            let before = damage.before();
-            let scan = move |db: &Connection| {
-                customer_list::page(db, &query, write).inspect_err(|error| damage.note(before, error))
-            };
-            let page = self.readers.scan(scan).await;
-            if self.index_damage.is_noted() {
-                self.writer.wake().await;
+            let page = self.readers.scan(move |db| customer_list::page(db, &query, write, &damage)).await;
+            if page.is_err() && self.index_damage.is_noted() {
+                self.writer.wake();
             }
             page
         } else {
-            self.readers.read_together(move |db| customer_list::page(db, &query, write)).await
+            let damage = Arc::clone(&self.index_damage);
+            self.readers.read_together(move |db| customer_list::page(db, &query, write, &damage)).await
         }
     }
 

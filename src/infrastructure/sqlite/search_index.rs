@@ -46,28 +46,28 @@ const OF_OTHER_RULES: &str = "SELECT rules <> ?1 AND indexed_to > 0 FROM custome
 pub(super) struct Damage(AtomicU64);
 
 impl Damage {
-    /// What to remember when the index is about to be read.
-    pub(super) fn before(&self) -> u64 {
+    /// What is known of it, to be remembered before the index is read.
+    pub(super) fn known(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
     /// Notes the damage if it is what an error tells of: not of an index that was replaced meanwhile, and not of the file,
     /// which nothing here can mend.
-    pub(super) fn note(&self, before: u64, error: &rusqlite::Error) {
+    pub(super) fn note(&self, known: u64, error: &rusqlite::Error) {
         if let rusqlite::Error::SqliteFailure(failure, _) = error
             && failure.extended_code == ffi::SQLITE_CORRUPT_VTAB
         {
-            let _ = self.0.compare_exchange(before & !1, before | 1, Ordering::AcqRel, Ordering::Acquire);
+            let _ = self.0.compare_exchange(known & !1, known | 1, Ordering::AcqRel, Ordering::Acquire);
         }
     }
 
     pub(super) fn is_noted(&self) -> bool {
-        self.before() & 1 == 1
+        self.known() & 1 == 1
     }
 
     /// The index was made anew.
-    pub(super) fn is_mended(&self) {
-        self.0.store((self.before() | 1) + 1, Ordering::Release);
+    pub(super) fn mended(&self) {
+        self.0.store((self.known() | 1) + 1, Ordering::Release);
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Whether what the index holds was indexed by other rules than those of now.
-pub(super) fn is_of_other_rules(db: &Connection) -> rusqlite::Result<bool> {
+fn is_of_other_rules(db: &Connection) -> rusqlite::Result<bool> {
     db.query_row(OF_OTHER_RULES, [RULES], |row| row.get(0))
 }
 
@@ -103,10 +103,12 @@ pub(super) fn merge(tx: &Transaction<'_>, pages: i64) -> rusqlite::Result<bool> 
     Ok(tx.total_changes() > before + 1)
 }
 
-/// Empties the index. Everybody waits to be indexed from then on.
+/// Empties the index; everybody waits to be indexed from then on. It takes half a second for each million customers, since
+/// what is deleted is overwritten, so that an erased customer leaves nothing behind.
 pub(super) fn begin_anew(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_kept(EMPTY, &[])?;
     tx.execute_kept(MOVE_MARK, &[&0, &RULES])?;
+    tracing::warn!("the search index is made anew; until it is, searches take longer, or too long");
     Ok(())
 }
 
@@ -117,8 +119,12 @@ pub(super) struct Filled {
     pub(super) reached_end: bool,
 }
 
-/// Indexes customers, the first that wait, until it has indexed so many bytes of text.
+/// Indexes customers, the first that wait, until it has indexed so many bytes of text. An index of other rules is begun
+/// anew.
 pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Filled> {
+    if is_of_other_rules(tx)? {
+        begin_anew(tx)?;
+    }
     let mut unindexed = tx.prepare_cached(UNINDEXED)?;
     let mut rows = unindexed.query([mark(tx)?])?;
     let (mut customers, mut last, mut left) = (0, None, bytes);

@@ -103,10 +103,15 @@ impl Writer {
         self.enqueue(place, command).await
     }
 
-    /// Lets the writer look what there is to do besides commands.
-    pub(super) async fn wake(&self) {
-        // If it has its hands full, it is awake.
-        let _ = self.write(|_| Ok::<_, StoreError>(())).await;
+    /// Lets the writer look what there is to do besides commands. Nobody waits for it.
+    pub(super) fn wake(&self) {
+        let command = |_: &Transaction<'_>| Ok::<_, StoreError>(());
+        let waiting =
+            Waiting { command, result: None, answer: oneshot::channel().0, place: None, since: self.commits.time() };
+        if let Some(queue) = &self.queue {
+            // A writer that has stopped has nothing more to do.
+            let _ = queue.send(Box::new(waiting));
+        }
     }
 
     /// Whether the last transaction failed, so that only another one can tell whether the next will.
@@ -215,7 +220,8 @@ fn run(
             command.leave_queue();
         }
         let committed = commits.around(|| {
-            // Who has waited in the queue, behind others that waited for a lock, does not wait as long again.
+            // Who has waited in the queue, behind others that waited for a lock, does not wait as long again; nor do those
+            // that came later, in the same group.
             db.busy_timeout(busy_timeout.saturating_sub(waited))?;
             commit_together(&statements, &mut group)
         });
@@ -223,7 +229,7 @@ fn run(
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
-        let committed = committed.map_err(Arc::new);
+        let committed = committed.inspect_err(|error| damage.note(damage.known(), error)).map_err(Arc::new);
         if let Ok(Some((commit, _))) = committed {
             on_commit(commit);
         }
@@ -234,9 +240,18 @@ fn run(
             chores.keep_up(kept.map_or(0, |(_, registered)| registered));
         }
     }
-    if let Err(error) = db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
+    if let Err(error) = end(db, busy_timeout) {
         tracing::warn!(%error, "the last checkpoint failed; the next start does it");
     }
+}
+
+/// Leaves everything in the database file.
+fn end(db: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
+    db.busy_timeout(busy_timeout)?;
+    if let Err(error) = db.execute_batch("PRAGMA optimize") {
+        tracing::warn!(%error, "what SQLite knows of the tables could not be brought up to date");
+    }
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 fn busy_timeout(db: &Connection) -> Duration {

@@ -44,8 +44,6 @@ pub(super) struct Chores<'a> {
     statements: &'a dyn Execute,
     commits: &'a Commits,
     damage: &'a Damage,
-    /// Whether the index was made by other rules than those of now.
-    is_of_other_rules: bool,
     /// How many bytes of text a step indexes.
     bytes_at_once: usize,
     /// How many customers may wait to be indexed before registrations wait for it.
@@ -72,8 +70,6 @@ impl<'a> Chores<'a> {
             statements,
             commits,
             damage,
-            // If that cannot be known, filling fails as well, and rests.
-            is_of_other_rules: search_index::is_of_other_rules(statements.db()).unwrap_or(false),
             bytes_at_once: search_index::STEP_BYTES,
             longest_tail,
             // To count them would take too long.
@@ -88,7 +84,7 @@ impl<'a> Chores<'a> {
     }
 
     pub(super) fn are_left(&self) -> bool {
-        self.unindexed > 0 || self.may_merge || self.must_begin_anew()
+        self.unindexed > 0 || self.may_merge || self.damage.is_noted()
     }
 
     /// How long to wait for a command before the first step.
@@ -101,7 +97,7 @@ impl<'a> Chores<'a> {
     pub(super) fn rest(&self) -> Duration {
         let filling = (self.unindexed > 0).then_some(self.no_filling_until);
         let merging = self.may_merge.then_some(self.no_merging_until);
-        let until = if self.must_begin_anew() {
+        let until = if self.damage.is_noted() {
             self.no_renewal_until
         } else {
             filling.into_iter().chain(merging).min().unwrap_or_default()
@@ -111,7 +107,7 @@ impl<'a> Chores<'a> {
 
     /// Does a little, as long as a command may be kept waiting.
     pub(super) fn step(&mut self) {
-        if self.must_begin_anew() {
+        if self.damage.is_noted() {
             self.begin_anew();
         } else if self.can_fill() && !(self.is_merge_due() && self.can_merge()) {
             self.fill();
@@ -126,7 +122,7 @@ impl<'a> Chores<'a> {
     pub(super) fn keep_up(&mut self, registered: usize) {
         self.unindexed += registered;
         self.may_merge |= registered > 0;
-        if self.must_begin_anew() {
+        if self.damage.is_noted() {
             return self.begin_anew();
         }
         if self.is_merge_due() && self.can_merge() {
@@ -136,10 +132,6 @@ impl<'a> Chores<'a> {
         while self.unindexed > may_wait && self.can_fill() {
             self.fill();
         }
-    }
-
-    fn must_begin_anew(&self) -> bool {
-        self.is_of_other_rules || self.damage.is_noted()
     }
 
     const fn is_merge_due(&self) -> bool {
@@ -160,13 +152,11 @@ impl<'a> Chores<'a> {
         }
         match self.attempt(Self::try_to_begin_anew) {
             Ok(()) => {
-                self.is_of_other_rules = false;
-                self.damage.is_mended();
+                self.damage.mended();
                 self.no_renewal_until = self.commits.time() + REST_AFTER_RENEWAL;
                 // To count all would take too long.
                 (self.unindexed, self.may_merge, self.pages_due) = (self.longest_tail, false, 0);
                 (self.no_filling_until, self.no_merging_until) = (Duration::ZERO, Duration::ZERO);
-                tracing::warn!("the search index is made anew; until that is done, searches take longer");
             }
             Err(error) => self.no_renewal_until = self.after_failure(&error),
         }
@@ -209,7 +199,7 @@ impl<'a> Chores<'a> {
         if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
             return self.commits.time() + REST_WHILE_LOCKED;
         }
-        self.damage.note(self.damage.before(), error);
+        self.damage.note(self.damage.known(), error);
         tracing::warn!(%error, "the search index could not be kept up; it is tried again");
         self.commits.time() + REST_AFTER_FAILURE
     }

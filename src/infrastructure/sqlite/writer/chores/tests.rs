@@ -236,14 +236,14 @@ fn a_damage_that_a_search_has_found_is_mended_however_long_registrations_press()
     let mut chores = Chores::begin(&statements, &commits, &damage);
     damage_index(&db, 1..100, &mut chores);
     let search = "SELECT count(*) FROM customers_search WHERE customers_search MATCH 'ada AND org'";
-    let before = damage.before();
+    let known = damage.known();
     let error = db.query_row(search, [], |row| row.get::<_, i64>(0)).unwrap_err();
-    damage.note(before, &error);
+    damage.note(known, &error);
     register(&db, 100..101);
     chores.keep_up(1);
     assert_eq!((tail(&db), damage.is_noted()), (100, false));
     // Another search began before, and took its time.
-    damage.note(before, &error);
+    damage.note(known, &error);
     assert!(!damage.is_noted());
     assert_sound(&db);
 }
@@ -256,9 +256,9 @@ fn an_index_of_other_rules_finds_nobody_and_is_made_anew() {
     finish(&mut Chores::begin(&statements, &commits, &damage));
     db.execute("UPDATE customers_search_mark SET rules = rules + 1", []).unwrap();
     assert_eq!(search_index::mark(&db).unwrap(), 0, "all are looked through one by one");
-    let mut chores = Chores::begin(&statements, &commits, &damage);
-    chores.step();
-    assert_eq!((tail(&db), parts(&db)), (99, 0));
+    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits, &damage) };
+    chores.fill();
+    assert_eq!((tail(&db), parts(&db)), (98, 1));
     finish(&mut chores);
     assert_eq!(search_index::mark(&db).unwrap(), 99);
     assert_sound(&db);
