@@ -90,6 +90,7 @@ impl SqliteStore {
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
         let writing = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
+        connection::forget_statistics(&writing)?;
         let commits = Arc::new(Commits::by(clock));
         let index_damage = Arc::new(Damage::default());
         let writer =

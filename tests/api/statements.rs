@@ -74,6 +74,22 @@ async fn every_statement_is_answered_by_a_key_or_an_index() {
     }
 }
 
+/// With what was gathered when the roll had one customer, SQLite would read all of it for each hit of a search.
+#[tokio::test]
+async fn sqlite_plans_without_what_was_once_gathered_about_tables() {
+    let rollbook = Rollbook::start().await;
+    rollbook.register("ada@example.org").await;
+    let rollbook = rollbook.restart().await;
+    let gathered = |rollbook: &Rollbook| {
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'";
+        rollbook.database().query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(gathered(&rollbook), 0, "by Rollbook");
+    rollbook.database().execute_batch("ANALYZE").unwrap();
+    assert_eq!(gathered(&rollbook), 1, "by its operator");
+    assert_eq!(gathered(&rollbook.restart().await), 0);
+}
+
 fn is_query(sql: &str) -> bool {
     // What FTS5 asks its own tables is its own business.
     let is_ours = !sql.contains("'main'.");

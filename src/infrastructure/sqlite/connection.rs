@@ -64,6 +64,15 @@ pub fn open_to_write(path: &Path, busy_timeout: Duration, echo: bool) -> Result<
     Ok(db)
 }
 
+/// Forgets what ANALYZE has gathered. It is soon out of date: of a roll of one, it makes SQLite read the whole roll of a
+/// million instead of looking one up. Statements are written, and tested, for plans without it.
+///
+/// # Errors
+/// SQLite's.
+pub(super) fn forget_statistics(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("DROP TABLE IF EXISTS sqlite_stat1", []).map(|_| ())
+}
+
 /// Makes a connection of the pool one that only reads, with a page cache of so many KiB.
 ///
 /// # Errors

@@ -248,9 +248,6 @@ fn run(
 /// Leaves everything in the database file.
 fn end(db: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
     db.busy_timeout(busy_timeout)?;
-    if let Err(error) = db.execute_batch("PRAGMA optimize") {
-        tracing::warn!(%error, "what SQLite knows of the tables could not be brought up to date");
-    }
     db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
