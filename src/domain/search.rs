@@ -11,7 +11,8 @@ pub const RULES: u32 = {
 
 const REVISION: u32 = 1;
 
-/// Terms that must all be found: one of three characters or more anywhere in a word, a shorter one at a word's beginning.
+/// Terms that must all be found: one of three characters or more anywhere, a shorter one where a word begins. So a shorter
+/// one counts by its letters and digits only: who looks for `J. Smith & Sons` has typed two terms and a `j`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     terms: Vec<String>,
@@ -21,7 +22,7 @@ pub struct Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SearchError {
     /// Nothing to look for.
-    #[error("must not be empty")]
+    #[error("must have a letter, a digit, or {ANYWHERE_FROM} characters without a blank")]
     Empty,
     /// More than a search needs.
     #[error("must have at most {} characters", Search::MOST_CHARACTERS)]
@@ -49,7 +50,9 @@ impl Search {
         if text.contains('\0') {
             return Err(SearchError::Nul);
         }
-        let mut terms: Vec<String> = folded(text.to_owned()).split_whitespace().map(str::to_owned).collect();
+        let folded = folded(text.to_owned());
+        let counted = |typed| if is_long(typed) { Some(typed) } else { runs(typed).next() };
+        let mut terms: Vec<String> = folded.split_whitespace().filter_map(counted).map(str::to_owned).collect();
         terms.sort_unstable();
         terms.dedup();
         if terms.is_empty() { Err(SearchError::Empty) } else { Ok(Self { terms }) }
@@ -65,7 +68,7 @@ impl Search {
     #[must_use]
     pub fn finds(&self, folded: &str) -> bool {
         self.terms.iter().all(|term| {
-            if term.chars().nth(ANYWHERE_FROM - 1).is_some() {
+            if is_long(term) {
                 folded.contains(term.as_str())
             } else {
                 words(folded).any(|word| word.starts_with(term.as_str()))
@@ -109,15 +112,24 @@ fn push_plain(text: &mut String, lower: char) {
         'ı' => text.push('i'),
         'ς' => text.push('σ'),
         '‘' | '’' | 'ʻ' | 'ʼ' => text.push('\''),
-        '‐' => text.push('-'),
+        '‐' | '–' => text.push('-'),
         other => text.push(other),
     }
 }
 
-/// The words of a folded text: runs of letters, digits and marks, so that `ada.lovelace@example.org` has four. Where no
+fn is_long(term: &str) -> bool {
+    term.chars().nth(ANYWHERE_FROM - 1).is_some()
+}
+
+/// Runs of letters and digits.
+fn runs(folded: &str) -> impl Iterator<Item = &str> {
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty())
+}
+
+/// The words of a folded text: runs of letters and digits, so that `ada.lovelace@example.org` has four. Where no
 /// spaces are written, a word begins with each character: 山田太郎 has four as well, the last of them 郎.
 pub fn words(folded: &str) -> impl Iterator<Item = &str> {
-    folded.split(|c: char| !c.is_alphanumeric()).flat_map(|run| {
+    runs(folded).flat_map(|run| {
         let begins = |&(at, c): &(usize, char)| at == 0 || is_written_without_spaces(c);
         run.char_indices().filter(begins).filter_map(|(at, _)| run.get(at..))
     })
@@ -179,8 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_looked_for_by_the_whole_name_is_found() {
+        for name in
+            ["J. Smith", "Smith & Sons", "Anna - Maria", "Jeanne d' Arc", "O. Henry", "Ada 😀", "Nagy Á.", "A.I."]
+        {
+            assert!(Search::parse(name).unwrap().finds(&folded(name.to_owned())), "{name}");
+        }
+        assert!(!Search::parse("j. doe").unwrap().finds("ada doe"));
+    }
+
+    #[test]
     fn a_search_is_neither_empty_nor_endless() {
-        assert_eq!(Search::parse("  "), Err(SearchError::Empty));
+        for nothing in ["", "  ", "&", "- .. 😀"] {
+            assert_eq!(Search::parse(nothing), Err(SearchError::Empty), "{nothing}");
+        }
         assert_eq!(Search::parse("a\0b"), Err(SearchError::Nul));
         assert_eq!(Search::parse(&"x".repeat(101)), Err(SearchError::TooLong));
         assert!(Search::parse(&"\u{e9}".repeat(100)).is_ok());

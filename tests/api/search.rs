@@ -56,7 +56,7 @@ const PEOPLE: [(&str, &str); 6] = [
     ("Łukasz O’Dea 山田太郎", "taro@pelda.example"),
 ];
 
-const SEARCHES: [(&str, &[&str]); 18] = [
+const SEARCHES: [(&str, &[&str]); 19] = [
     ("lovel", &["Ada Lovelace"]),
     ("VELA", &["Ada Lovelace"]),
     ("adam", &["\u{c1}d\u{e1}m Nagy"]),
@@ -75,6 +75,7 @@ const SEARCHES: [(&str, &[&str]); 18] = [
     ("lukasz o'de", &["Łukasz O’Dea 山田太郎"]),
     ("太郎", &["Łukasz O’Dea 山田太郎"]),
     ("郎太", &[]),
+    ("l. o'dea", &["Łukasz O’Dea 山田太郎"]),
 ];
 
 #[tokio::test]

@@ -170,8 +170,8 @@ impl CustomersApi {
         #[oai(name = "cursor")]
         _cursor: Documented<Option<String>>,
         /// Found in the name or the address, without regard to case and accents: terms of three characters or more
-        /// anywhere, shorter ones where a word begins, as it does with each Chinese or Japanese character. All terms must be
-        /// found. At most 100 characters.
+        /// anywhere, shorter ones, by their letters and digits, where a word begins, as it does with each Chinese or Japanese
+        /// character. All terms must be found. At most 100 characters.
         #[oai(name = "q")]
         _q: Documented<Option<String>>,
         /// The one with this address, whatever its case.
