@@ -13,7 +13,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rusqlite::{Connection, ffi};
+use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::{rows::halves, writer::Transaction};
 use crate::domain::{
@@ -54,11 +54,22 @@ impl Damage {
     /// Notes the damage if it is what an error tells of: not of an index that was replaced meanwhile, and not of the file,
     /// which nothing here can mend.
     pub(super) fn note(&self, known: u64, error: &rusqlite::Error) {
-        if let rusqlite::Error::SqliteFailure(failure, _) = error
-            && failure.extended_code == ffi::SQLITE_CORRUPT_VTAB
-        {
-            let _ = self.0.compare_exchange(known & !1, known | 1, Ordering::AcqRel, Ordering::Acquire);
+        if is_corrupt(error) {
+            self.set(known);
         }
+    }
+
+    /// The same for an error of whoever writes the index only: keys that are there already, though its records say nothing
+    /// of them.
+    pub(super) fn note_in_writing(&self, error: &rusqlite::Error) {
+        if is_corrupt(error) || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) {
+            self.set(self.known());
+        }
+    }
+
+    fn set(&self, known: u64) {
+        // If that fails, it is noted already, or another index is there.
+        let _ = self.0.compare_exchange(known & !1, known | 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
     pub(super) fn is_noted(&self) -> bool {
@@ -69,6 +80,10 @@ impl Damage {
     pub(super) fn mended(&self) {
         self.0.store((self.known() | 1) + 1, Ordering::Release);
     }
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == ffi::SQLITE_CORRUPT_VTAB)
 }
 
 /// The key up to which customers are indexed by the rules of now.

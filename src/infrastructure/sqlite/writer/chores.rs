@@ -199,7 +199,7 @@ impl<'a> Chores<'a> {
         if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
             return self.commits.time() + REST_WHILE_LOCKED;
         }
-        self.damage.note(self.damage.known(), error);
+        self.damage.note_in_writing(error);
         tracing::warn!(%error, "the search index could not be kept up; it is tried again");
         self.commits.time() + REST_AFTER_FAILURE
     }

@@ -230,6 +230,28 @@ fn an_index_that_is_found_to_be_damaged_is_made_anew() {
 }
 
 #[test]
+fn an_index_that_has_forgotten_its_parts_is_made_anew() {
+    let (db, _folder) = roll();
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    register(&db, 1..100);
+    let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits, &damage) };
+    while tail(&db) > 0 {
+        chores.fill();
+    }
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    // The record of the structure (`FTS5_STRUCTURE_ROWID` of FTS5's source).
+    db.execute("UPDATE customers_search_data SET block = zeroblob(length(block)) WHERE id = 10", []).unwrap();
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+    register(&db, 100..102);
+    chores.unindexed = 2;
+    chores.fill();
+    assert!(damage.is_noted());
+    finish(&mut chores);
+    assert_eq!(tail(&db), 0);
+    assert_sound(&db);
+}
+
+#[test]
 fn a_damage_that_a_search_has_found_is_mended_however_long_registrations_press() {
     let (db, _folder) = roll();
     let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
