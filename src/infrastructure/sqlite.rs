@@ -89,8 +89,7 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         on_commit: OnCommit,
     ) -> Result<Self, OpenError> {
-        let writing = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-        connection::forget_statistics(&writing)?;
+        let writing = connection::open_without_statistics(path, settings.busy_timeout, settings.echo)?;
         let commits = Arc::new(Commits::by(clock));
         let index_damage = Arc::new(Damage::default());
         let writer =

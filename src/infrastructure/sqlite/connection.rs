@@ -64,13 +64,24 @@ pub fn open_to_write(path: &Path, busy_timeout: Duration, echo: bool) -> Result<
     Ok(db)
 }
 
-/// Forgets what ANALYZE has gathered. It is soon out of date: of a roll of one, it makes SQLite read the whole roll of a
-/// million instead of looking one up. Statements are written, and tested, for plans without it.
+/// The same, and forgets what ANALYZE has gathered. It is soon out of date: of a roll of one, it makes SQLite read the whole
+/// roll of a million instead of looking one up. Statements are written, and tested, for plans without it.
 ///
 /// # Errors
-/// SQLite's.
-pub(super) fn forget_statistics(db: &Connection) -> rusqlite::Result<()> {
-    db.execute("DROP TABLE IF EXISTS sqlite_stat1", []).map(|_| ())
+/// [`OpenError`].
+pub(super) fn open_without_statistics(
+    path: &Path,
+    busy_timeout: Duration,
+    echo: bool,
+) -> Result<Connection, OpenError> {
+    let db = open_to_write(path, busy_timeout, echo)?;
+    if !db.table_exists(None, "sqlite_stat1")? {
+        return Ok(db);
+    }
+    db.execute("DROP TABLE sqlite_stat1", [])?;
+    // A connection goes on with what it has read of them.
+    drop(db);
+    open_to_write(path, busy_timeout, echo)
 }
 
 /// Makes a connection of the pool one that only reads, with a page cache of so many KiB.
@@ -156,6 +167,27 @@ mod tests {
         for without in ["ENABLE_MEMORY_MANAGEMENT", "ENABLE_API_ARMOR", "ENABLE_LOAD_EXTENSION", "ENABLE_FTS3"] {
             assert!(!options.iter().any(|option| option == without), "{without}: {options:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_planned_by_what_was_gathered_about_a_table_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let db = open_to_write(&path, Duration::ZERO, false).unwrap();
+        let gather = "CREATE TABLE a (n INTEGER PRIMARY KEY, m INTEGER); CREATE TABLE b (n INTEGER PRIMARY KEY);
+            INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (1); ANALYZE";
+        db.execute_batch(gather).unwrap();
+        drop(db);
+        let plan = |db: &Connection| {
+            let look_up = "EXPLAIN QUERY PLAN SELECT 1 FROM a CROSS JOIN b ON b.n = a.m";
+            let mut steps = db.prepare(look_up).unwrap();
+            let steps = steps.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+            steps.map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let misled = plan(&open_to_write(&path, Duration::ZERO, false).unwrap());
+        assert_eq!(misled, ["SCAN a", "SCAN b"]);
+        let db = open_without_statistics(&path, Duration::ZERO, false).unwrap();
+        assert_eq!(plan(&db), ["SCAN a", "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)"]);
     }
 
     #[test]
