@@ -134,6 +134,8 @@ pub async fn do_everything(rollbook: &Rollbook, peer: &SmtpPeer) {
     rollbook.get(&format!("/verify?token={token}")).await;
     rollbook.customer(&ada["id"]).await;
     rollbook.message_to(&ada).await;
+    // A search asks the index as well as those who wait for it.
+    rollbook.until_indexed().await;
     let lists = [
         "",
         "?sort=created_at",

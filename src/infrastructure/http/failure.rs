@@ -223,10 +223,10 @@ impl IntoResponse for Failure {
 }
 
 impl From<Failure> for poem::Error {
-    fn from(failure: Failure) -> Self {
-        let breakdown = failure.breakdown.clone();
+    fn from(mut failure: Failure) -> Self {
+        let breakdown = failure.breakdown.take();
         let mut error = Self::from_response(failure.into_response());
-        // What a response carries besides its words is lost in poem's error, which has a place of its own for it.
+        // A response in poem's error loses its extensions to those of the error.
         if let Some(breakdown) = breakdown {
             error.set_data(breakdown);
         }

@@ -65,16 +65,17 @@ impl Customers for SqliteStore {
 
     async fn list(&self, query: CustomerQuery, write: WriteCustomer) -> Result<CustomerPage, StoreError> {
         // By its index alone a page is read in microseconds.
-        if customer_list::looks_at_many(&query) {
-            let damage = Arc::clone(&self.index_damage);
-            let page = self.readers.scan(move |db| customer_list::page(db, &query, write, &damage)).await;
-            if page.is_err() && self.index_damage.is_noted() {
+        let looks_at_many = customer_list::looks_at_many(&query);
+        let damage = Arc::clone(&self.index_damage);
+        let read = move |db: &Connection| customer_list::page(db, &query, write, &damage);
+        if looks_at_many {
+            let page = self.readers.scan(read).await;
+            if self.index_damage.is_noted() {
                 self.writer.wake();
             }
             page
         } else {
-            let damage = Arc::clone(&self.index_damage);
-            self.readers.read_together(move |db| customer_list::page(db, &query, write, &damage)).await
+            self.readers.read_together(read).await
         }
     }
 

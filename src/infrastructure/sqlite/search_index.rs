@@ -40,7 +40,7 @@ const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1, rules
 const EMPTY: &str = "INSERT INTO customers_search (customers_search) VALUES ('delete-all')";
 const OF_OTHER_RULES: &str = "SELECT rules <> ?1 AND indexed_to > 0 FROM customers_search_mark WHERE only = 1";
 
-/// Whether the index was found to be damaged, by whoever reads or writes it. An odd number says so; every index that is
+/// Whether the index was found to be of no use, by whoever reads or writes it. An odd number says so; every index that is
 /// made anew has the next even one.
 #[derive(Debug, Default)]
 pub(super) struct Damage(AtomicU64);
@@ -67,6 +67,11 @@ impl Damage {
         }
     }
 
+    /// Notes that the index is of other rules, which is as bad.
+    pub(super) fn note_other_rules(&self) {
+        self.set(self.known());
+    }
+
     fn set(&self, known: u64) {
         // If that fails, it is noted already, or another index is there.
         let _ = self.0.compare_exchange(known & !1, known | 1, Ordering::AcqRel, Ordering::Acquire);
@@ -89,11 +94,6 @@ fn is_corrupt(error: &rusqlite::Error) -> bool {
 /// The key up to which customers are indexed by the rules of now.
 pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
     db.prepare_cached(MARK)?.query_row([RULES], |row| row.get(0))
-}
-
-/// Whether what the index holds was indexed by other rules than those of now.
-fn is_of_other_rules(db: &Connection) -> rusqlite::Result<bool> {
-    db.query_row(OF_OTHER_RULES, [RULES], |row| row.get(0))
 }
 
 /// Leaves a new customer to be indexed later, or, if the mark has passed it already, indexes it: ids are made before the
@@ -123,7 +123,6 @@ pub(super) fn merge(tx: &Transaction<'_>, pages: i64) -> rusqlite::Result<bool> 
 pub(super) fn begin_anew(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_kept(EMPTY, &[])?;
     tx.execute_kept(MOVE_MARK, &[&0, &RULES])?;
-    tracing::warn!("the search index is made anew; until it is, searches take longer, or too long");
     Ok(())
 }
 
@@ -134,11 +133,11 @@ pub(super) struct Filled {
     pub(super) reached_end: bool,
 }
 
-/// Indexes customers, the first that wait, until it has indexed so many bytes of text. An index of other rules is begun
-/// anew.
-pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Filled> {
-    if is_of_other_rules(tx)? {
-        begin_anew(tx)?;
+/// Indexes customers, the first that wait, until it has indexed so many bytes of text. None if what the index holds is of
+/// other rules.
+pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Option<Filled>> {
+    if tx.query_row(OF_OTHER_RULES, [RULES], |row| row.get(0))? {
+        return Ok(None);
     }
     let mut unindexed = tx.prepare_cached(UNINDEXED)?;
     let mut rows = unindexed.query([mark(tx)?])?;
@@ -154,7 +153,7 @@ pub(super) fn fill(tx: &Transaction<'_>, bytes: usize) -> rusqlite::Result<Fille
     if let Some(last) = last {
         tx.execute_kept(MOVE_MARK, &[&last, &RULES])?;
     }
-    Ok(Filled { customers, reached_end: left > 0 })
+    Ok(Some(Filled { customers, reached_end: left > 0 }))
 }
 
 /// Whether any customer waits to be indexed.

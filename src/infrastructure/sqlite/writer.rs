@@ -229,7 +229,7 @@ fn run(
         if !matches!(committed, Ok(None)) {
             in_trouble.store(committed.is_err(), Ordering::Relaxed);
         }
-        let committed = committed.inspect_err(|error| damage.note(damage.known(), error)).map_err(Arc::new);
+        let committed = committed.inspect_err(|error| damage.note_in_writing(error)).map_err(Arc::new);
         if let Ok(Some((commit, _))) = committed {
             on_commit(commit);
         }

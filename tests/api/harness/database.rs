@@ -1,8 +1,9 @@
 //! The database of a test as another program meets it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::Connection;
+use tokio::{task::yield_now, time::timeout};
 
 use super::Rollbook;
 
@@ -25,6 +26,18 @@ impl Rollbook {
         let db = self.database();
         db.execute_batch("BEGIN IMMEDIATE").unwrap();
         db
+    }
+
+    /// Returns once the writer has had the leisure to index everybody.
+    pub async fn until_indexed(&self) {
+        let unindexed = "SELECT count(*) FROM customers WHERE id > (SELECT indexed_to FROM customers_search_mark)";
+        let db = self.database();
+        let indexed = async {
+            while db.query_row(unindexed, [], |row| row.get::<_, i64>(0)).unwrap() > 0 {
+                yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), indexed).await.expect("an idle writer indexes");
     }
 
     /// The database, opened beside the app as another program would.

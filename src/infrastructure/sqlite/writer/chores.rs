@@ -157,6 +157,7 @@ impl<'a> Chores<'a> {
                 // To count all would take too long.
                 (self.unindexed, self.may_merge, self.pages_due) = (self.longest_tail, false, 0);
                 (self.no_filling_until, self.no_merging_until) = (Duration::ZERO, Duration::ZERO);
+                tracing::warn!("the search index is made anew; until that is done, searches take longer, or too long");
             }
             Err(error) => self.no_renewal_until = self.after_failure(&error),
         }
@@ -164,7 +165,8 @@ impl<'a> Chores<'a> {
 
     fn fill(&mut self) {
         match self.attempt(Self::try_to_fill) {
-            Ok((filled, pages)) => {
+            Ok(None) => self.damage.note_other_rules(),
+            Ok(Some((filled, pages))) => {
                 self.unindexed =
                     if filled.reached_end { 0 } else { self.unindexed.saturating_sub(filled.customers).max(1) };
                 self.pages_due += MERGED_FOR_EACH_FILLED * pages;
@@ -211,14 +213,14 @@ impl<'a> Chores<'a> {
         Ok(())
     }
 
-    /// Returns what was filled and how many pages of the index it came to, about.
-    fn try_to_fill(&self) -> rusqlite::Result<(search_index::Filled, i64)> {
+    /// Returns what was filled and how many pages of the index it came to, about; none if the index is of other rules.
+    fn try_to_fill(&self) -> rusqlite::Result<Option<(search_index::Filled, i64)>> {
         let transaction = Transaction::begin(self.statements)?;
-        let filled = search_index::fill(&transaction, self.bytes_at_once)?;
+        let Some(filled) = search_index::fill(&transaction, self.bytes_at_once)? else { return Ok(None) };
         // Every customer is a change, and every page two: itself and its entry in the list of pages.
         let changes = transaction.commit()?.map_or(0, |effects| effects.changes);
         let pages = changes.saturating_sub(filled.customers as u64) / 2;
-        Ok((filled, i64::try_from(pages).unwrap_or(i64::MAX)))
+        Ok(Some((filled, i64::try_from(pages).unwrap_or(i64::MAX))))
     }
 
     /// Returns whether there may be more to merge and how many pages were written, about.
