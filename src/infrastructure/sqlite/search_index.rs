@@ -170,13 +170,13 @@ pub(super) fn searched_text(text: &mut String, name: &str, email: &str) {
     *text = folded(std::mem::take(text));
 }
 
-/// The searched text, and behind it the beginning of each word on a line of its own.
+/// The searched text, and behind it the beginning of each word.
 fn indexed_text(name: &str, email: &str) -> String {
     let mut searched = String::new();
     searched_text(&mut searched, name, email);
     let mut text = searched.clone();
     for word in words(&searched) {
-        text.extend(['\n', BEGINNING, BEGINNING]);
+        text.extend([BEGINNING, BEGINNING]);
         text.extend(word.chars().take(ANYWHERE_FROM - 1));
     }
     text
