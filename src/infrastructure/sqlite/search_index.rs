@@ -59,8 +59,8 @@ impl Damage {
         }
     }
 
-    /// The same for an error of whoever writes the index only: keys that are there already, though its records say nothing
-    /// of them.
+    /// The same for an error that the writer meets: it may be of keys that are there already, though the index's records say
+    /// nothing of them.
     pub(super) fn note_in_writing(&self, error: &rusqlite::Error) {
         if is_corrupt(error) || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) {
             self.set(self.known());
