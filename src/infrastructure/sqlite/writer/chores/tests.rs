@@ -40,6 +40,20 @@ fn finish(chores: &mut Chores<'_>) {
     }
 }
 
+/// Fills the index without merging any of it.
+fn fill_all(db: &Connection, chores: &mut Chores<'_>) {
+    while tail(db) > 0 {
+        chores.fill();
+    }
+}
+
+/// Changes what only FTS5 may change.
+fn tamper(db: &Connection, sql: &str) {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    db.execute(sql, []).unwrap();
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+}
+
 /// Does what can be done now.
 fn work(chores: &mut Chores<'_>) {
     while chores.are_left() && chores.rest().is_zero() && !chores.damage.is_noted() {
@@ -99,9 +113,7 @@ fn what_was_merged_beyond_what_was_due_is_not_due_again() {
     // The list of all who have `exa`, say, takes several pages.
     register(&db, 1..20_000);
     let mut chores = Chores::begin(&statements, &commits, &damage);
-    while tail(&db) > 0 {
-        chores.fill();
-    }
+    fill_all(&db, &mut chores);
     chores.pages_due = MERGED_AT_ONCE;
     chores.merge(1);
     assert!(chores.pages_due < MERGED_AT_ONCE - 1, "{} due", chores.pages_due);
@@ -113,9 +125,7 @@ fn half_of_what_is_due_is_merged_after_each_group_however_much_that_is() {
     let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     register(&db, 1..20_000);
     let mut chores = Chores::begin(&statements, &commits, &damage);
-    while tail(&db) > 0 {
-        chores.fill();
-    }
+    fill_all(&db, &mut chores);
     chores.pages_due = 10 * MERGED_AT_ONCE;
     chores.keep_up(0);
     assert!(chores.pages_due <= 5 * MERGED_AT_ONCE, "{} due", chores.pages_due);
@@ -190,13 +200,9 @@ fn damage_index(db: &Connection, customers: std::ops::Range<i64>, chores: &mut C
     register(db, customers);
     chores.unindexed = 1;
     chores.bytes_at_once = 1;
-    while tail(db) > 0 {
-        chores.fill();
-    }
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    fill_all(db, chores);
     let some = "SELECT max(id >> 37) - 7 FROM customers_search_data";
-    db.execute(&format!("DELETE FROM customers_search_data WHERE id >> 37 = ({some})"), []).unwrap();
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+    tamper(db, &format!("DELETE FROM customers_search_data WHERE id >> 37 = ({some})"));
 }
 
 /// Nothing is to be found amiss by FTS5's own check.
@@ -235,13 +241,9 @@ fn an_index_that_has_forgotten_its_parts_is_made_anew() {
     let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
     register(&db, 1..100);
     let mut chores = Chores { bytes_at_once: 1, ..Chores::begin(&statements, &commits, &damage) };
-    while tail(&db) > 0 {
-        chores.fill();
-    }
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    fill_all(&db, &mut chores);
     // The record of the structure (`FTS5_STRUCTURE_ROWID` of FTS5's source).
-    db.execute("UPDATE customers_search_data SET block = zeroblob(length(block)) WHERE id = 10", []).unwrap();
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
+    tamper(&db, "UPDATE customers_search_data SET block = zeroblob(length(block)) WHERE id = 10");
     register(&db, 100..102);
     chores.unindexed = 2;
     chores.fill();
