@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use jiff::SignedDuration;
 use rollbook::{
     application::ports::{CustomerQuery, StoreError},
     domain::listed::Listed,
@@ -150,6 +151,40 @@ async fn each_filter_finds_its_own_and_several_must_all_fit() {
         let found: Vec<&str> = found.into_iter().map(|id| id.as_str().unwrap()).collect();
         assert_eq!(rollbook.all_pages(&format!("limit=1&{query}")).await, found, "{query}");
     }
+}
+
+/// An id is never below the one before, whatever the clock says: a customer who comes after it was set back has an id that
+/// is ahead of the time of creation, which is what counts.
+#[tokio::test]
+async fn who_was_created_before_a_moment_is_found_even_where_the_clock_was_set_back() {
+    let rollbook = Rollbook::start().await;
+    let noted = |email: &str| json!({ "name": "Ada", "email": email, "metadata": { "plan": "a" } });
+    let at_noon = rollbook.post("/api/customers", &noted("noon@example.org")).await.json();
+    rollbook.clock.set_by(SignedDuration::from_hours(-1));
+    let at_eleven = rollbook.post("/api/customers", &noted("eleven@example.org")).await.json();
+    rollbook.pass(Duration::from_hours(2));
+    let at_one = rollbook.post("/api/customers", &noted("one@example.org")).await.json();
+    rollbook.until_indexed().await;
+    let [noon, eleven, one] = [at_noon, at_eleven, at_one].map(|customer| customer["id"].as_str().unwrap().to_owned());
+    for filter in ["", "&verified=false", "&metadata%5Bplan%5D=a", "&q=ada", "&q=ada&verified=false"] {
+        for (before, found) in [
+            ("2026-01-31T11:00:00Z", vec![]),
+            ("2026-01-31T11:00:00.0000001Z", vec![&eleven]),
+            ("2026-01-31T12:00:00Z", vec![&eleven]),
+            ("2026-01-31T12:00:00.0005Z", vec![&eleven, &noon]),
+            ("2026-01-31T14:00:00Z", vec![&one, &eleven, &noon]),
+            ("9999-12-30T00:00:00Z", vec![&one, &eleven, &noon]),
+        ] {
+            let query = format!("limit=1&created_before={before}{filter}");
+            let newest_first = rollbook.all_pages(&query).await;
+            assert_eq!(newest_first.iter().collect::<Vec<_>>(), found, "{query}");
+            let oldest_first = rollbook.all_pages(&format!("{query}&sort=created_at")).await;
+            assert!(oldest_first.iter().rev().eq(&newest_first), "{query}");
+        }
+    }
+    assert_eq!(rollbook.all_pages("created_before=2026-01-31T12:00:00Z&email=eleven@example.org").await, [eleven]);
+    assert_eq!(rollbook.all_pages("created_before=2026-01-31T12:00:00Z&email=noon@example.org").await.len(), 0);
+    assert_eq!(rollbook.all_pages("created_after=9999-12-30T00:00:00Z").await.len(), 0);
 }
 
 #[tokio::test]

@@ -187,11 +187,10 @@ async fn a_list_that_takes_too_long_to_find_is_refused_and_one_that_an_index_lea
         SELECT id + n, n, 'Eve', 'eve' || n, 'eve' || n, metadata, created_at, updated_at, 1, 1, 1, 'queued', 0
         FROM n, (SELECT * FROM customers ORDER BY id DESC LIMIT 1)";
     rollbook.database().execute(thousands, []).unwrap();
-    for query in ["q=hopper", "created_before=2020-01-01T00:00:00Z"] {
-        let refused = rollbook.get(&format!("/api/customers?{query}")).await;
-        assert_failure(&refused, 503, "OVERLOADED");
-        assert_eq!(refused.header("retry-after"), Some("2"));
-    }
+    let refused = rollbook.get("/api/customers?q=hopper").await;
+    assert_failure(&refused, 503, "OVERLOADED");
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    assert!(rollbook.names("created_before=2020-01-01T00:00:00Z").await.is_empty());
     assert_eq!(rollbook.names("limit=1").await, ["Eve"]);
     assert_eq!(rollbook.names("email=grace%2Bnavy@example.org").await, ["Grace Hopper"]);
 }

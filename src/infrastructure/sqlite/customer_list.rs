@@ -1,15 +1,17 @@
 //! Pages of customers: by key, never by offset, so that the ten-thousandth costs what the first one costs.
 
+use std::ops::Range;
+
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
     rows,
     search_index::{self, Damage},
 };
-use crate::{
-    application::ports::{CustomerOrder, CustomerPage, CustomerQuery, WriteCustomer},
-    domain::search::Search,
-};
+use crate::application::ports::{CustomerOrder, CustomerPage, CustomerQuery, WriteCustomer};
+
+/// None is below 0, and until the year 6429 none is the last number.
+const ALL_KEYS: Range<i64> = 0..i64::MAX;
 
 mod page;
 
@@ -29,30 +31,38 @@ pub(super) fn page(
     write: WriteCustomer,
     damage: &Damage,
 ) -> rusqlite::Result<CustomerPage> {
-    Page::of(query, write).filled_by(|| match &query.search {
-        None => Statement::of(query, Source::of(query)).fill_page(db),
-        Some(search) => search_page(db, query, search, damage),
+    Page::of(query, write).filled_by(|| {
+        if query.search.is_none() && query.created_before.is_none() {
+            return Statement::of(query, Source::of(query)).fill_page(db);
+        }
+        let known = damage.known();
+        let snapshot = db.unchecked_transaction()?;
+        for source in sources(&snapshot, query, damage)? {
+            if !page::is_full() {
+                Statement::of(query, source).fill_page(&snapshot).inspect_err(|error| damage.note(known, error))?;
+            }
+        }
+        Ok(())
     })
 }
 
-/// The index first or the rows beyond its mark, by the order; both as one transaction sees them. A damaged index is left
+/// Where to look one after the other, in the order of the key, as one transaction sees it. A damaged search index is left
 /// out, and so is an empty one.
-fn search_page(db: &Connection, query: &CustomerQuery, search: &Search, damage: &Damage) -> rusqlite::Result<()> {
-    let known = damage.known();
-    let snapshot = db.unchecked_transaction()?;
-    let mark = if damage.is_noted() { 0 } else { search_index::mark(&snapshot)? };
-    let tail = Some(Source::Tail { mark });
-    let indexed = (mark > 0).then(|| Source::Index { expression: search_index::expression(search), mark });
-    let parts = match query.order {
-        CustomerOrder::NewestFirst => [tail, indexed],
-        CustomerOrder::OldestFirst => [indexed, tail],
-    };
-    for part in parts.into_iter().flatten() {
-        if !page::is_full() {
-            Statement::of(query, part).fill_page(&snapshot).inspect_err(|error| damage.note(known, error))?;
+fn sources(snapshot: &Connection, query: &CustomerQuery, damage: &Damage) -> rusqlite::Result<Vec<Source>> {
+    let mut newest_first: Vec<Source> = query.created_before.map(|_| Source::Ahead).into_iter().collect();
+    if let Some(search) = &query.search {
+        let mark = if damage.is_noted() { 0 } else { search_index::mark(snapshot)? };
+        newest_first.push(Source::Tail { mark });
+        if mark > 0 {
+            newest_first.push(Source::Index { expression: search_index::expression(search), mark });
         }
+    } else {
+        newest_first.push(Source::of(query));
     }
-    Ok(())
+    if query.order == CustomerOrder::OldestFirst {
+        newest_first.reverse();
+    }
+    Ok(newest_first)
 }
 
 /// Which table or index leads, in the order of the key.
@@ -67,6 +77,8 @@ enum Source {
     Index { expression: String, mark: i64 },
     /// Those beyond the mark of the search index.
     Tail { mark: i64 },
+    /// Those whose ids are of a later time than their own, since a clock was set back.
+    Ahead,
 }
 
 impl Source {
@@ -80,6 +92,26 @@ impl Source {
             (None, None) => Self::Customers,
         }
     }
+
+    /// The keys that are to be read: what the cursor, the times asked for and the source itself leave of all. An id is
+    /// never of an earlier time than its customer, and hardly ever of a later one.
+    fn keys(&self, query: &CustomerQuery) -> Range<i64> {
+        let behind_the_cursor = match (query.order, query.after.map(u64::cast_signed)) {
+            (_, None) => ALL_KEYS,
+            (CustomerOrder::NewestFirst, Some(last)) => ALL_KEYS.start..last,
+            (CustomerOrder::OldestFirst, Some(last)) => last.saturating_add(1)..ALL_KEYS.end,
+        };
+        let since = query.created_after.map_or(ALL_KEYS.start, rows::first_key_at);
+        let until = query.created_before.map_or(ALL_KEYS.end, rows::first_key_from);
+        let (of_the_times, own) = match *self {
+            Self::Ahead => (since.max(until)..ALL_KEYS.end, ALL_KEYS),
+            Self::Index { mark, .. } => (since..until, ALL_KEYS.start..mark.saturating_add(1)),
+            Self::Tail { mark } => (since..until, mark.saturating_add(1)..ALL_KEYS.end),
+            Self::Customers | Self::ByProof(_) | Self::ByNote(..) => (since..until, ALL_KEYS),
+        };
+        let both = |one: Range<i64>, other: Range<i64>| one.start.max(other.start)..one.end.min(other.end);
+        both(behind_the_cursor, both(of_the_times, own))
+    }
 }
 
 /// A statement in the making.
@@ -90,8 +122,9 @@ struct Statement {
 
 impl Statement {
     fn of(query: &CustomerQuery, source: Source) -> Self {
+        let keys = source.keys(query);
         let (from, key, condition, values): (&str, &str, &str, Vec<Value>) = match source {
-            Source::Customers => ("customers c", "c.id", "", vec![]),
+            Source::Customers | Source::Tail { .. } => ("customers c", "c.id", "", vec![]),
             Source::ByProof(true) => ("customers c INDEXED BY customers_verified", "c.id", "", vec![]),
             Source::ByProof(false) => ("customers c INDEXED BY customers_unverified", "c.id", "", vec![]),
             Source::ByNote(key, value) => (
@@ -100,31 +133,34 @@ impl Statement {
                 " AND m.key = ? AND m.value = ?",
                 vec![key.into(), value.into()],
             ),
-            Source::Index { expression, mark } => (
+            Source::Index { expression, .. } => (
                 "customers_search s CROSS JOIN customers c ON c.id = s.rowid",
                 "s.rowid",
-                " AND s.customers_search MATCH ? AND s.rowid <= ?",
-                vec![expression.into(), mark.into()],
+                " AND s.customers_search MATCH ?",
+                vec![expression.into()],
             ),
-            Source::Tail { mark } => ("customers c", "c.id", " AND c.id > ?", vec![mark.into()]),
-        };
-        let (beyond, order, beginning) = match query.order {
-            CustomerOrder::NewestFirst => ("<", "DESC", i64::MAX),
-            CustomerOrder::OldestFirst => (">", "ASC", 0),
+            Source::Ahead => {
+                ("customers c INDEXED BY customers_ahead", "c.id", " AND c.created_at < (c.id >> 16) * 1000", vec![])
+            }
         };
         let mut statement = Self { sql: format!("SELECT {PUT_ON_PAGE} FROM {from} WHERE TRUE{condition}"), values };
-        let after = query.after.map_or(beginning, u64::cast_signed);
-        statement.and(&format!("{key} {beyond} ?"), after);
-        statement.filter(query, key);
+        // One bound on each side: of several, SQLite begins at the first that it is told.
+        statement.and(&format!("{key} >= ?"), keys.start);
+        statement.and(&format!("{key} < ?"), keys.end);
+        statement.filter(query);
         if query.search.is_some() {
             statement.sql.push_str(" AND ");
             statement.sql.push_str(IS_FOUND);
         }
+        let order = match query.order {
+            CustomerOrder::NewestFirst => "DESC",
+            CustomerOrder::OldestFirst => "ASC",
+        };
         statement.sql.extend([" ORDER BY ", key, " ", order]);
         statement
     }
 
-    fn filter(&mut self, query: &CustomerQuery, key: &str) {
+    fn filter(&mut self, query: &CustomerQuery) {
         if let Some(email) = &query.email {
             self.and("c.email_canonical = ?", email.clone());
         }
@@ -135,8 +171,6 @@ impl Statement {
             self.sql.push_str(if verified { " AND c.verified_at IS NOT NULL" } else { " AND c.verified_at IS NULL" });
         }
         if let Some(time) = query.created_after {
-            // The time in an id is never behind the customer's own, so nobody is left out by beginning there.
-            self.and(&format!("{key} >= ?"), rows::first_key_at(time));
             self.and("c.created_at > ?", rows::micros(time));
         }
         if let Some(time) = query.created_before {
@@ -167,7 +201,75 @@ impl Statement {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::{
+        application::ports::CustomerOrder::{NewestFirst, OldestFirst},
+        domain::search::Search,
+        infrastructure::sqlite::{StoreSettings, connection, migrations},
+    };
+
+    /// A customer for each of the first 3,000 milliseconds.
+    const ROLL: &str = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 2999)
+        INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at, updated_at, version,
+            steps, proof, proof_state, proof_attempts, verified_at)
+        SELECT n << 16, n, 'Ada ' || n, n || '@example.org', n || '@example.org', '{}', n * 1000, n * 1000, 1, 1, 1,
+            'confirmed', 0, 0 FROM n;
+        INSERT INTO customers_metadata SELECT 'plan', 'a', id FROM customers";
+
+    fn roll() -> (Connection, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollbook.db");
+        migrations::migrate(&path, &StoreSettings::LEAST, folder.path(), "t").unwrap();
+        let db = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
+        db.execute_batch(ROLL).unwrap();
+        teach(&db).unwrap();
+        (db, folder)
+    }
+
+    /// The times of a page's customers, which is read in no more steps than some dozen customers take.
+    fn read_in_few_steps(db: &Connection, query: &CustomerQuery) -> Vec<u64> {
+        let write: WriteCustomer = Box::new(|text, customer| text.extend(customer.id.key().to_le_bytes()));
+        db.progress_handler(2_000, Some(|| true)).unwrap();
+        let page = page(db, query, write, &Damage::default());
+        db.progress_handler(0, None::<fn() -> bool>).unwrap();
+        let text = page.unwrap_or_else(|error| panic!("{error}: {query:?}")).text;
+        text.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().unwrap()) >> 16).collect()
+    }
+
+    #[test]
+    fn a_page_of_some_time_costs_no_look_at_those_of_another() {
+        let (db, _folder) = roll();
+        let at = |millisecond| Some(Timestamp::from_millisecond(millisecond).unwrap());
+        let narrowings: [fn(&mut CustomerQuery); 4] = [
+            |_| (),
+            |query| query.verified = Some(true),
+            |query| query.metadata = vec![("plan".into(), "a".into())],
+            |query| query.search = Some(Search::parse("ada").unwrap()),
+        ];
+        for narrow in narrowings {
+            let read = |order, created_after, created_before, after: Option<u64>| {
+                let after = after.map(|millisecond| millisecond << 16);
+                let mut query =
+                    CustomerQuery { after, order, created_after, created_before, ..CustomerQuery::default() };
+                query.limit = 3;
+                narrow(&mut query);
+                read_in_few_steps(&db, &query)
+            };
+            assert_eq!(read(NewestFirst, None, at(101), None), [100, 99, 98]);
+            assert_eq!(read(NewestFirst, None, at(2_901), Some(102)), [101, 100, 99]);
+            assert_eq!(read(OldestFirst, at(2_899), None, None), [2_900, 2_901, 2_902]);
+            assert_eq!(read(OldestFirst, at(99), None, Some(2_900)), [2_901, 2_902, 2_903]);
+            for order in [NewestFirst, OldestFirst] {
+                assert_eq!(read(order, at(2_000), at(2_002), None), [2_001]);
+                assert!(read(order, None, at(-7), None).is_empty(), "before 1970");
+                assert!(read(order, at(250_000_000_000_000), None, None).is_empty(), "in the year 9892");
+            }
+        }
+    }
 
     fn looks_at_many_with(narrow: impl FnOnce(&mut CustomerQuery)) -> bool {
         let mut query = CustomerQuery { limit: 50, ..CustomerQuery::default() };

@@ -24,9 +24,20 @@ pub(super) const fn uuid(head: i64, tail: i64) -> Uuid {
     Uuid::from_u64_pair(head.cast_unsigned(), tail.cast_unsigned())
 }
 
-/// The least key that an id made at this moment can have.
+/// The least key that an id made at this moment can have, which is of the same millisecond.
 pub(super) fn first_key_at(time: Timestamp) -> i64 {
-    time.as_millisecond().max(0) << 16
+    first_key_of(time.as_millisecond())
+}
+
+/// The least key of which it is certain that the id was made at this moment or later.
+pub(super) fn first_key_from(time: Timestamp) -> i64 {
+    first_key_of(time.as_millisecond() + i64::from(time.subsec_nanosecond() % 1_000_000 > 0))
+}
+
+/// No key is of a time before 1970, nor of one beyond the year 6429, when they run out.
+fn first_key_of(millisecond: i64) -> i64 {
+    const LAST: i64 = i64::MAX >> 16;
+    if millisecond > LAST { i64::MAX } else { millisecond.max(0) << 16 }
 }
 
 pub(super) fn micros(time: Timestamp) -> i64 {
@@ -167,4 +178,18 @@ pub(super) const fn message_kind_word(kind: MessageKind) -> &'static str {
 
 pub(super) fn message_kind(word: &str) -> Option<MessageKind> {
     (word == "verification").then_some(MessageKind::Verification)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_of_moments_as_far_as_they_reach() {
+        let at = |micros| Timestamp::from_microsecond(micros).unwrap();
+        assert_eq!((first_key_at(at(7_000)), first_key_from(at(7_000))), (7 << 16, 7 << 16));
+        assert_eq!((first_key_at(at(7_001)), first_key_from(at(7_001))), (7 << 16, 8 << 16));
+        assert_eq!((first_key_at(Timestamp::MIN), first_key_from(Timestamp::MIN)), (0, 0));
+        assert_eq!((first_key_at(Timestamp::MAX), first_key_from(Timestamp::MAX)), (i64::MAX, i64::MAX));
+    }
 }
