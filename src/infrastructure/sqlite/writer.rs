@@ -236,9 +236,8 @@ fn run(
         for command in group {
             command.answer(committed.as_ref().map(|_| ()).map_err(breakdown));
         }
-        if let Ok(kept) = committed {
-            chores.keep_up(kept.map_or(0, |(_, registered)| registered));
-        }
+        // Also where it failed: it may have been for the index, and there may be no pause in which to mend that.
+        chores.keep_up(committed.ok().flatten().map_or(0, |(_, registered)| registered));
     }
     if let Err(error) = end(db, busy_timeout) {
         tracing::warn!(%error, "the last checkpoint failed; the next start does it");

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, atomic::AtomicUsize};
 
+use rusqlite::config::DbConfig;
+
 use super::*;
 use crate::{
     application::ports::Clock,
@@ -193,6 +195,31 @@ async fn who_has_waited_long_enough_in_the_queue_does_not_wait_for_a_lock_as_wel
     let other = Connection::open(folder.path().join("x.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(matches!(insert(&writer, 2).await, Err(StoreError::Unavailable(_))));
+}
+
+/// Nothing waits to be indexed, so that only the group can have found it.
+#[tokio::test]
+async fn an_index_that_a_group_finds_damaged_is_made_anew() {
+    let (db, _folder) = database();
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
+    // The key that the first part of the index is going to have.
+    db.execute("INSERT INTO customers_search_idx (segid, term, pgno) VALUES (1, x'', 2)", []).unwrap();
+    let writer = Writer::start(db, NonZeroUsize::MIN, commits(), Arc::default(), Arc::new(|_| ())).unwrap();
+    let index = || {
+        let ada = "INSERT INTO customers_search (rowid, text) VALUES (1, 'ada')";
+        writer.write(move |tx| Ok::<_, StoreError>(tx.execute_kept(ada, &[])?))
+    };
+    assert!(index().await.is_err());
+    let made_anew = async { while index().await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(10), made_anew).await.expect("the writer knows");
+}
+
+#[test]
+fn the_last_checkpoint_waits_for_a_lock_as_long_as_if_nobody_had_waited_before() {
+    let (db, _folder) = database();
+    let setting = busy_timeout(&db) + Duration::from_secs(1);
+    end(&db, setting).unwrap();
+    assert_eq!(busy_timeout(&db), setting);
 }
 
 #[tokio::test]
