@@ -79,9 +79,11 @@ fn is_json(content_type: &str) -> bool {
 
 /// Reads a whole body, refusing it as soon as its size is known to be too large.
 pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<Bytes, Failure> {
-    let codings = request.headers().get_all(header::CONTENT_ENCODING);
-    if codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if has_another(request, &header::CONTENT_ENCODING, b"identity") {
         return Err(Failure::new(Code::UnsupportedMediaType, "Send the body without Content-Encoding"));
+    }
+    if has_another(request, &header::TRANSFER_ENCODING, b"chunked") {
+        return Err(Failure::new(Code::UnsupportedMediaType, "Send the body in no Transfer-Encoding but chunked"));
     }
     let LargestBody(limit) = *request.data::<LargestBody>().ok_or_else(Failure::internal)?;
     let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
@@ -91,6 +93,11 @@ pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<By
     let body: BoxBody<Bytes, io::Error> = body.take().map_err(|_| Failure::internal())?.into();
     let whole = Limited::new(body, limit).collect().await.map_err(|error| not_read(error.as_ref(), limit))?;
     Ok(whole.to_bytes())
+}
+
+/// Whether a header says anything but one word.
+fn has_another(request: &Request, header: &header::HeaderName, word: &[u8]) -> bool {
+    request.headers().get_all(header).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(word))
 }
 
 fn not_read(error: &(dyn std::error::Error + 'static), limit: usize) -> Failure {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollbook::infrastructure::http::server::Limits;
 
-use super::site::{Site, post};
+use super::site::{Site, get, post};
 
 #[tokio::test]
 async fn a_body_that_stalls_is_late_when_its_grace_is_over() {
@@ -74,6 +74,23 @@ async fn a_broken_chunk_fails_the_body_and_closes() {
     assert_eq!(response.status, 400);
     assert!(response.closes(), "{}", response.head);
     assert_eq!(client.rest().await.0, "");
+}
+
+/// Whoever passed it on may have gone by the other length, and taken what follows for a request of its own (RFC 9112,
+/// section 11.2).
+#[tokio::test]
+async fn what_follows_a_body_of_two_lengths_is_no_request() {
+    let site = Site::open(Limits::default());
+    for lengths in
+        ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"]
+    {
+        let mut client = site.visit().await;
+        client.send(post("/echo", lengths) + "2\r\nhi\r\n0\r\n\r\n" + &get("/hello")).await;
+        let response = client.response().await;
+        assert_eq!(response.body, "hi");
+        assert!(response.closes(), "{}", response.head);
+        assert_eq!(client.rest().await.0, "");
+    }
 }
 
 #[tokio::test]

@@ -147,6 +147,21 @@ async fn a_body_of_unsaid_size_is_refused_once_it_is_too_large_and_the_connectio
 }
 
 #[tokio::test]
+async fn a_body_is_in_no_transfer_coding_but_chunked() {
+    let rollbook = Rollbook::start().await;
+    let mut client = rollbook.visit().await;
+    let body = ada();
+    for (coding, status) in [("gzip, chunked", 415), ("identity\r\nTransfer-Encoding: chunked", 415), ("Chunked", 201)]
+    {
+        client.send(head(&rollbook, &format!("Transfer-Encoding: {coding}\r\n"))).await;
+        client.send(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())).await;
+        let response = client.response().await;
+        assert_eq!(response.status, status, "{coding}: {response:?}");
+        assert_eq!(response.body.contains("UNSUPPORTED_MEDIA_TYPE"), status == 415, "{response:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_said_to_be_too_large_is_refused_before_it_is_sent() {
     let rollbook = Rollbook::start().await;
     let mut client = rollbook.visit().await;
