@@ -39,7 +39,7 @@ pub enum Code {
     TokenExpired,
     /// The body is larger than is taken.
     PayloadTooLarge,
-    /// The body is not JSON by its own word.
+    /// The body is not plain JSON by its own word.
     UnsupportedMediaType,
     /// The request was read, but fields of it are refused.
     ValidationError,

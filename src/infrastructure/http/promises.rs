@@ -94,7 +94,7 @@ pub(super) const fn illustration(code: Code) -> Illustration {
         ),
         PayloadTooLarge => ("The body is larger than is taken.", "A body may have at most 65536 bytes", None),
         UnsupportedMediaType => {
-            ("The body is not JSON by its own word.", "Send the body as Content-Type: application/json", None)
+            ("The body is not plain JSON by its own word.", "Send the body as Content-Type: application/json", None)
         }
         ValidationError => (
             "Fields are refused: each bad one is named, once.",
