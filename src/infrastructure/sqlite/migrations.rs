@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use refinery::Runner;
@@ -24,6 +25,10 @@ const EMBEDDED: &[Applied<&str>] = &include!(concat!(env!("OUT_DIR"), "/embedded
 
 /// How many snapshots are kept.
 const KEPT_SNAPSHOTS: usize = 3;
+
+/// How the names of finished and of unfinished snapshots end.
+const FINISHED: &str = "db";
+const UNFINISHED: &str = "part";
 
 /// Why the schema was not brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -135,21 +140,31 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
         return Err(MigrateError::Foreign);
     }
     let snapshot = if found > 0 && found < known {
-        Some(take_snapshot(db, backups, &format!("pre-{found}-{known}-{stamp}.db"))?)
+        Some(take_snapshot(db, backups, &format!("pre-{found}-{known}-{stamp}.{FINISHED}"))?)
     } else {
         None
     };
-    runner.run(db).map_err(|error| match error.kind() {
+    if let Err(error) = runner.run(db) {
+        // All is as it was, so nobody needs it; and a start that fails is tried again, and again.
+        if let Some(snapshot) = &snapshot {
+            remove(snapshot);
+        }
+        return Err(failed(error));
+    }
+    if found > 0 && found < known {
+        check_references(db, snapshot.as_deref())?;
+    }
+    Ok(Migrated { from: found, to: known, snapshot })
+}
+
+fn failed(error: refinery::Error) -> MigrateError {
+    match error.kind() {
         refinery::error::Kind::DivergentVersion(..) | refinery::error::Kind::MissingVersion(..) => {
             MigrateError::Different(error)
         }
         // refinery's own words bring the whole of the SQL along; the cause behind them is enough.
         _ => MigrateError::Failed(error.source().map_or_else(|| error.to_string(), ToString::to_string).into()),
-    })?;
-    if found > 0 && found < known {
-        check_references(db, snapshot.as_deref())?;
     }
-    Ok(Migrated { from: found, to: known, snapshot })
 }
 
 /// A migration that was committed and broke a reference is worse than one that failed: it names the way back.
@@ -188,7 +203,12 @@ fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
 
 fn take_snapshot(db: &Connection, backups: &Path, name: &str) -> Result<PathBuf, MigrateError> {
     let path = backups.join(name);
-    write_snapshot(db, backups, &path).map_err(|source| MigrateError::NoSnapshot { path: path.clone(), source })?;
+    // Of a start that was killed in the middle; the room may be needed.
+    remove_unfinished_snapshots(backups);
+    write_snapshot(db, backups, &path).map_err(|source| {
+        remove_unfinished_snapshots(backups);
+        MigrateError::NoSnapshot { path: path.clone(), source }
+    })?;
     Ok(path)
 }
 
@@ -199,8 +219,7 @@ fn write_snapshot(
     path: &Path,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(backups)?;
-    let beside = path.with_extension("part");
-    let _ = fs::remove_file(&beside);
+    let beside = path.with_extension(UNFINISHED);
     db.execute("VACUUM INTO ?1", [beside.to_str().ok_or("the path is not UTF-8")?])?;
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o600))?;
     fs::File::open(&beside)?.sync_all()?;
@@ -209,20 +228,38 @@ fn write_snapshot(
     Ok(())
 }
 
-/// A snapshot too many is no reason to stop a start.
 fn forget_old_snapshots(backups: &Path) {
-    let Ok(entries) = fs::read_dir(backups) else { return };
-    let mut snapshots: Vec<_> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("pre-"))
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+    let mut snapshots: Vec<_> = snapshots(backups)
+        .filter(|(_, path)| path.extension().is_some_and(|extension| extension == FINISHED))
         .collect();
     snapshots.sort();
     let surplus = snapshots.len().saturating_sub(KEPT_SNAPSHOTS);
     for (_, path) in snapshots.into_iter().take(surplus) {
-        if let Err(error) = fs::remove_file(&path) {
-            tracing::warn!(%error, path = %path.display(), "an old snapshot could not be removed");
+        remove(&path);
+    }
+}
+
+/// Removes those that are only begun, with SQLite's journals of them.
+fn remove_unfinished_snapshots(backups: &Path) {
+    for (_, path) in snapshots(backups) {
+        if path.extension().is_some_and(|extension| extension.to_string_lossy().starts_with(UNFINISHED)) {
+            remove(&path);
         }
+    }
+}
+
+/// What there is of snapshots, finished or not, and when it was written last.
+fn snapshots(backups: &Path) -> impl Iterator<Item = (SystemTime, PathBuf)> {
+    let entries = fs::read_dir(backups).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("pre-"))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+}
+
+/// A snapshot too many is no reason to stop a start.
+fn remove(snapshot: &Path) {
+    if let Err(error) = fs::remove_file(snapshot) {
+        tracing::warn!(%error, path = %snapshot.display(), "a snapshot could not be removed");
     }
 }
 
@@ -310,6 +347,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_snapshot_that_was_never_finished_makes_room_for_the_next_and_counts_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, backups) = (folder.path().join("rollbook.db"), folder.path().join("backups"));
+        migrate_by(&steps(&[ONE]), &mut open(folder.path()), &backups, "t").unwrap();
+        fs::create_dir(&backups).unwrap();
+        for name in
+            ["pre-0-1-a.db", "pre-0-1-b.db", "pre-1-2-c.part", "pre-1-2-c.part-journal", "pre-1-2-d.part", "own"]
+        {
+            fs::write(backups.join(name), "").unwrap();
+        }
+        let mut db = Connection::open(path).unwrap();
+        migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "e").unwrap();
+        forget_old_snapshots(&backups);
+        let mut kept: Vec<_> = fs::read_dir(&backups).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        kept.sort();
+        assert_eq!(kept, ["own", "pre-0-1-a.db", "pre-0-1-b.db", "pre-1-2-e.db"]);
+    }
+
+    #[test]
+    fn a_snapshot_that_fails_leaves_nothing_and_migrates_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = folder.path().join("backups");
+        let mut db = open(folder.path());
+        migrate_by(&steps(&[ONE]), &mut db, &backups, "t").unwrap();
+        fs::create_dir_all(backups.join("pre-1-2-t.db")).unwrap();
+        let error = migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "t").unwrap_err();
+        assert!(matches!(error, MigrateError::NoSnapshot { .. }), "{error}");
+        assert_eq!(schema_of(&db).unwrap(), 1);
+        assert_eq!(fs::read_dir(&backups).unwrap().count(), 1, "what was in the way");
+    }
+
+    #[test]
     fn a_first_start_that_was_killed_before_its_migration_is_begun_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut db = open(folder.path());
@@ -351,6 +420,7 @@ mod tests {
         assert!(matches!(error, MigrateError::Failed(_)), "{error}");
         assert_eq!(schema_of(&db).unwrap(), 1);
         assert!(db.prepare("SELECT * FROM two").is_err());
+        assert_eq!(snapshots(folder.path()).count(), 0, "one for each start that fails would fill the disk");
     }
 
     #[test]
