@@ -63,20 +63,22 @@ impl Customers for SqliteStore {
             .await
     }
 
-    async fn list(&self, query: CustomerQuery, write: WriteCustomer) -> Result<CustomerPage, StoreError> {
-        // By its index alone a page is read in microseconds.
-        let looks_at_many = customer_list::looks_at_many(&query);
-        let damage = Arc::clone(&self.index_damage);
-        let read = move |db: &Connection| customer_list::page(db, &query, write, &damage);
-        if looks_at_many {
-            let page = self.readers.scan(read).await;
-            if self.index_damage.is_noted() {
-                self.writer.wake();
+    async fn list(&self, query: CustomerQuery, mut write: WriteCustomer) -> Result<CustomerPage, StoreError> {
+        let query = Arc::new(query);
+        if !customer_list::looks_at_many(&query) {
+            let (query, damage) = (Arc::clone(&query), Arc::clone(&self.index_damage));
+            let read = move |db: &Connection| customer_list::short_page(db, &query, write, &damage);
+            match self.readers.read_together(read).await? {
+                Ok(page) => return Ok(page),
+                Err(unused) => write = unused,
             }
-            page
-        } else {
-            self.readers.read_together(read).await
         }
+        let damage = Arc::clone(&self.index_damage);
+        let page = self.readers.scan(move |db| customer_list::page(db, &query, write, &damage)).await;
+        if self.index_damage.is_noted() {
+            self.writer.wake();
+        }
+        page
     }
 
     async fn find(&self, id: CustomerId) -> Result<Option<Customer>, StoreError> {

@@ -55,7 +55,7 @@ fn with_page<T>(act: impl FnOnce(&mut Page) -> FromSqlResult<T>) -> Result<T> {
 
 /// Whether the page in hand has no room for one that was found.
 pub(super) fn is_full() -> bool {
-    IN_HAND.with_borrow(|page| page.as_ref().is_none_or(|page| page.has_more))
+    IN_HAND.with_borrow(|page| page.as_ref().is_none_or(|page| page.has_more || page.is_too_long()))
 }
 
 pub(super) struct Page {
@@ -66,6 +66,8 @@ pub(super) struct Page {
     written: Vec<u8>,
     /// How many it still takes.
     room: u32,
+    /// How many bytes it may come to.
+    most_bytes: usize,
     last: Option<u64>,
     has_more: bool,
 }
@@ -78,18 +80,37 @@ impl Page {
             searched: String::new(),
             written: Vec::new(),
             room: query.limit,
+            most_bytes: usize::MAX,
             last: None,
             has_more: false,
         }
     }
 
+    /// The same, which is given up once it comes to more bytes.
+    pub(super) fn of_at_most(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
+    }
+
     /// The page when all is read that fills it.
-    pub(super) fn filled_by(self, read: impl FnOnce() -> Result<()>) -> Result<CustomerPage> {
+    pub(super) fn filled_by(self, read: impl FnOnce() -> Result<()>) -> Result<Self> {
         IN_HAND.set(Some(self));
         let outcome = read();
         let page = IN_HAND.take().ok_or(Error::InvalidQuery)?;
-        outcome?;
-        Ok(CustomerPage { text: page.written, next: page.last.filter(|_| page.has_more) })
+        outcome.map(|()| page)
+    }
+
+    /// What it has come to; or, if it was given up, what was to write it.
+    pub(super) fn if_whole(self) -> std::result::Result<CustomerPage, WriteCustomer> {
+        if self.is_too_long() { Err(self.write) } else { Ok(self.finished()) }
+    }
+
+    /// What it has come to.
+    pub(super) fn finished(self) -> CustomerPage {
+        CustomerPage { text: self.written, next: self.last.filter(|_| self.has_more) }
+    }
+
+    const fn is_too_long(&self) -> bool {
+        self.written.len() > self.most_bytes
     }
 
     fn finds(&mut self, row: &Context<'_>) -> FromSqlResult<bool> {
