@@ -51,13 +51,14 @@ const INSERT_NOTE: &str = "INSERT INTO customers_metadata (key, value, customer_
 #[async_trait]
 impl Customers for SqliteStore {
     async fn register(&self, customer: Arc<Customer>, request: Request, event: Event) -> Result<(), RegisterError> {
+        let damage = Arc::clone(&self.index_damage);
         self.writer
             .write(move |tx| {
                 insert(tx, &customer).or_else(|error| Err(refusal(tx, &customer.particulars, error)?))?;
                 verifications::insert(tx, &request.message.verification)?;
                 outbox::insert(tx, &request.message)?;
                 history::begin(tx, &event)?;
-                search_index::register(tx, &customer)?;
+                search_index::register(tx, &customer, &damage)?;
                 Ok(())
             })
             .await

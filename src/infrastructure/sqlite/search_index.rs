@@ -97,11 +97,12 @@ pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Leaves a new customer to be indexed later, or, if the mark has passed it already, indexes it: ids are made before the
-/// writer's turn comes, and one that was long on its way there must not be forgotten.
-pub(super) fn register(tx: &Transaction<'_>, customer: &Customer) -> rusqlite::Result<()> {
+/// writer's turn comes, and one that was long on its way there must not be forgotten. A damaged index is going to be filled
+/// anew with everybody.
+pub(super) fn register(tx: &Transaction<'_>, customer: &Customer, damage: &Damage) -> rusqlite::Result<()> {
     tx.registered();
     let (id, _) = halves(customer.id.uuid());
-    if id > tx.search_mark()? {
+    if damage.is_noted() || id > tx.search_mark()? {
         return Ok(());
     }
     let Particulars { name, email, .. } = &customer.particulars;
