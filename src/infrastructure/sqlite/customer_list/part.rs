@@ -40,14 +40,14 @@ pub(super) fn is_for_one(query: &CustomerQuery) -> bool {
 
 /// Whether more customers have ids ahead of their time than a list bounded by time may pass over without notice.
 pub(super) fn are_many_ahead(db: &Connection, query: &CustomerQuery) -> rusqlite::Result<bool> {
-    const ARE_MANY: &str = "SELECT 1 FROM customers INDEXED BY customers_ahead \
-        WHERE created_at < (id >> 16) * 1000 AND id >= ?1 LIMIT 1 OFFSET 256";
+    const FEW: usize = 256;
+    const AHEAD: &str =
+        "SELECT 1 FROM customers INDEXED BY customers_ahead WHERE created_at < (id >> 16) * 1000 AND id >= ?1";
     let since = query.created_after.map(rows::first_key_at);
     let from = since.or_else(|| query.created_before.map(rows::first_key_from));
-    match from.filter(|_| !is_for_one(query)) {
-        Some(key) => db.prepare_cached(ARE_MANY)?.exists([key]),
-        None => Ok(false),
-    }
+    let Some(key) = from.filter(|_| !is_for_one(query)) else { return Ok(false) };
+    let one_too_many = db.prepare_cached(AHEAD)?.query_map([key], |_| Ok(()))?.nth(FEW);
+    Ok(one_too_many.transpose()?.is_some())
 }
 
 /// The parts to read one after the other, in the order of the key. The search index is left out where it is damaged or

@@ -11,20 +11,21 @@ use crate::{
     infrastructure::sqlite::{StoreSettings, connection, migrations},
 };
 
-/// A customer for each of the first 3,000 milliseconds.
+/// A customer for each of the first 3,000 milliseconds, all with a note.
 const ROLL: &str = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 2999)
     INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at, updated_at, version,
         steps, proof, proof_state, proof_attempts, verified_at)
     SELECT n << 16, n, 'Ada ' || n, n || '@example.org', n || '@example.org', '{}', n * 1000, n * 1000, 1, 1, 1,
-        'confirmed', 0, 0 FROM n;
-    INSERT INTO customers_metadata SELECT 'plan', 'a', id FROM customers";
+        'confirmed', 0, 0 FROM n";
+const NOTES: &str = "INSERT INTO customers_metadata SELECT 'plan', 'a', id FROM customers";
 
 fn roll() -> (Connection, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rollbook.db");
     migrations::migrate(&path, &StoreSettings::LEAST, folder.path(), "t").unwrap();
     let db = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
-    db.execute_batch(ROLL).unwrap();
+    db.execute(ROLL, []).unwrap();
+    db.execute(NOTES, []).unwrap();
     teach(&db).unwrap();
     (db, folder)
 }

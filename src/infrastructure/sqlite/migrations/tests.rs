@@ -1,0 +1,180 @@
+//! What a migration promises to whoever starts a new version.
+
+use std::fs;
+
+use refinery::Migration;
+
+use super::*;
+
+fn open(folder: &Path) -> Connection {
+    Connection::open(folder.join("rollbook.db")).unwrap()
+}
+
+fn steps(steps: &[(&str, &str)]) -> Runner {
+    let migrations: Vec<_> = steps.iter().map(|(name, sql)| Migration::unapplied(name, sql).unwrap()).collect();
+    Runner::new(&migrations).set_grouped(true)
+}
+
+const ONE: (&str, &str) = ("V1__one", "CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);");
+const TWO: (&str, &str) = ("V2__two", "CREATE TABLE two (n INTEGER) STRICT;");
+
+#[test]
+fn every_file_in_the_folder_is_embedded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut files: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut embedded: Vec<String> = runner().get_migrations().iter().map(|m| format!("{m}.sql")).collect();
+    files.sort();
+    embedded.sort();
+    assert_eq!(files, embedded);
+}
+
+#[test]
+fn a_new_database_needs_no_snapshot_and_a_second_run_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    let first = migrate_by(&runner(), &mut db, &folder.path().join("backups"), "t").unwrap();
+    assert_eq!((first.from, first.snapshot), (0, None));
+    let again = migrate_by(&runner(), &mut db, &folder.path().join("backups"), "t").unwrap();
+    assert_eq!((again.from, again.to, again.snapshot), (first.to, first.to, None));
+}
+
+/// A folder whose database was migrated, and then changed by hand.
+fn changed_after_a_start(change: &str) -> (tempfile::TempDir, impl Fn() -> Result<Migrated, MigrateError>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, backups) = (folder.path().join("rollbook.db"), folder.path().join("backups"));
+    let start = move || migrate(&path, &StoreSettings::LEAST, &backups, "t");
+    assert_eq!(start().unwrap().from, 0);
+    open(folder.path()).execute_batch(change).unwrap();
+    (folder, start)
+}
+
+#[test]
+fn a_start_that_finds_just_what_is_embedded_does_not_ask_refinery() {
+    // Which reads the time too, and takes nothing but a time.
+    let (_folder, start) = changed_after_a_start("UPDATE refinery_schema_history SET applied_on = 'once'");
+    let again = start().unwrap();
+    assert_eq!((again.from, again.snapshot), (again.to, None));
+}
+
+#[test]
+fn a_start_that_finds_anything_else_says_so() {
+    for (change, refused) in [
+        ("UPDATE refinery_schema_history SET checksum = '7'", "was migrated by another build"),
+        ("UPDATE refinery_schema_history SET name = 'other'", "was migrated by another build"),
+        ("INSERT INTO refinery_schema_history VALUES (99, NULL, NULL, NULL)", "newer than this binary"),
+        ("DELETE FROM refinery_schema_history", "of another program"),
+    ] {
+        let (_folder, start) = changed_after_a_start(change);
+        let error = start().unwrap_err().to_string();
+        assert!(error.contains(refused), "{change}: {error}");
+    }
+}
+
+#[test]
+fn three_snapshots_are_kept_whether_anything_was_to_be_migrated_or_not() {
+    let (folder, start) = changed_after_a_start("");
+    let backups = folder.path().join("backups");
+    fs::create_dir(&backups).unwrap();
+    for number in 1..=5 {
+        fs::write(backups.join(format!("pre-{number}.db")), "").unwrap();
+    }
+    start().unwrap();
+    assert_eq!(fs::read_dir(backups).unwrap().count(), snapshots::KEPT);
+}
+
+#[test]
+fn what_is_left_of_a_snapshot_that_was_never_finished_makes_room_for_the_next_and_counts_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, backups) = (folder.path().join("rollbook.db"), folder.path().join("backups"));
+    migrate_by(&steps(&[ONE]), &mut open(folder.path()), &backups, "t").unwrap();
+    fs::create_dir(&backups).unwrap();
+    for name in ["pre-0-1-a.db", "pre-0-1-b.db", "pre-1-2-c.part", "pre-1-2-c.part-journal", "pre-1-2-d.part", "own"] {
+        fs::write(backups.join(name), "").unwrap();
+    }
+    let mut db = Connection::open(path).unwrap();
+    migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "e").unwrap();
+    snapshots::forget_old(&backups);
+    let mut kept: Vec<_> = fs::read_dir(&backups).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    kept.sort();
+    assert_eq!(kept, ["own", "pre-0-1-a.db", "pre-0-1-b.db", "pre-1-2-e.db"]);
+}
+
+#[test]
+fn a_snapshot_that_fails_leaves_nothing_and_migrates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let backups = folder.path().join("backups");
+    let mut db = open(folder.path());
+    migrate_by(&steps(&[ONE]), &mut db, &backups, "t").unwrap();
+    fs::create_dir_all(backups.join("pre-1-2-t.db")).unwrap();
+    let error = migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "t").unwrap_err();
+    assert!(matches!(error, MigrateError::NoSnapshot { .. }), "{error}");
+    assert_eq!(schema_of(&db).unwrap(), 1);
+    assert_eq!(fs::read_dir(&backups).unwrap().count(), 1, "what was in the way");
+}
+
+#[test]
+fn a_first_start_that_was_killed_before_its_migration_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    steps(&[]).run(&mut db).unwrap();
+    assert!(db.table_exists(None, "refinery_schema_history").unwrap(), "refinery makes its table before all else");
+    assert_eq!(migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap().to, 1);
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    db.execute_batch("CREATE TABLE theirs (n INTEGER)").unwrap();
+    let error = migrate_by(&runner(), &mut db, folder.path(), "t").unwrap_err();
+    assert!(matches!(error, MigrateError::Foreign), "{error}");
+}
+
+#[test]
+fn a_snapshot_of_what_was_there_is_taken_before_a_migration() {
+    let folder = tempfile::tempdir().unwrap();
+    let backups = folder.path().join("backups");
+    let mut db = open(folder.path());
+    migrate_by(&steps(&[ONE]), &mut db, &backups, "t1").unwrap();
+    let done = migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "t2").unwrap();
+    let snapshot = done.snapshot.unwrap();
+    assert_eq!(snapshot.file_name().unwrap(), "pre-1-2-t2.db");
+    let old = Connection::open(snapshot).unwrap();
+    assert_eq!(old.query_row("SELECT n FROM one", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    assert_eq!(schema_of(&old).unwrap(), 1);
+}
+
+#[test]
+fn a_failing_migration_leaves_everything_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    let broken = ("V3__broken", "CREATE TABLE one (n INTEGER) STRICT;");
+    migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap();
+    let error = migrate_by(&steps(&[ONE, TWO, broken]), &mut db, folder.path(), "t2").unwrap_err();
+    assert!(matches!(error, MigrateError::Failed(_)), "{error}");
+    assert_eq!(schema_of(&db).unwrap(), 1);
+    assert!(db.prepare("SELECT * FROM two").is_err());
+    assert_eq!(snapshots::all(folder.path()).count(), 0, "one for each start that fails would fill the disk");
+}
+
+#[test]
+fn a_database_of_the_future_is_turned_away_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    migrate_by(&steps(&[ONE, TWO]), &mut db, folder.path(), "t").unwrap();
+    let before = fs::read(folder.path().join("rollbook.db")).unwrap();
+    let error = migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap_err();
+    assert!(matches!(error, MigrateError::Newer { found: 2, known: 1 }), "{error}");
+    assert_eq!(fs::read(folder.path().join("rollbook.db")).unwrap(), before);
+}
+
+#[test]
+fn a_migration_that_was_changed_after_its_release_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    migrate_by(&steps(&[ONE]), &mut db, folder.path(), "t").unwrap();
+    let error =
+        migrate_by(&steps(&[("V1__one", "CREATE TABLE other (n INTEGER);")]), &mut db, folder.path(), "t").unwrap_err();
+    assert!(matches!(error, MigrateError::Different(_)), "{error}");
+}
