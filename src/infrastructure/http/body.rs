@@ -79,11 +79,14 @@ fn is_json(content_type: &str) -> bool {
 
 /// Reads a whole body, refusing it as soon as its size is known to be too large.
 pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<Bytes, Failure> {
-    if has_another(request, &header::CONTENT_ENCODING, b"identity") {
+    if says_other_than(request, &header::CONTENT_ENCODING, b"identity") {
         return Err(Failure::new(Code::UnsupportedMediaType, "Send the body without Content-Encoding"));
     }
-    if has_another(request, &header::TRANSFER_ENCODING, b"chunked") {
-        return Err(Failure::new(Code::UnsupportedMediaType, "Send the body in no Transfer-Encoding but chunked"));
+    if says_other_than(request, &header::TRANSFER_ENCODING, b"chunked") {
+        return Err(Failure::new(
+            Code::UnsupportedMediaType,
+            "Send the body with no Transfer-Encoding other than chunked",
+        ));
     }
     let LargestBody(limit) = *request.data::<LargestBody>().ok_or_else(Failure::internal)?;
     let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
@@ -95,8 +98,8 @@ pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<By
     Ok(whole.to_bytes())
 }
 
-/// Whether a header says anything but one word.
-fn has_another(request: &Request, header: &header::HeaderName, word: &[u8]) -> bool {
+/// Whether a header says anything but a word.
+fn says_other_than(request: &Request, header: &header::HeaderName, word: &[u8]) -> bool {
     request.headers().get_all(header).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(word))
 }
 

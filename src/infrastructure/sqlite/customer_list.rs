@@ -11,11 +11,18 @@ mod statement;
 
 use page::Page;
 pub(super) use page::teach;
-use part::{are_many_ahead, is_for_one, parts};
+use part::{Ahead, are_more_ahead, is_for_one, parts};
 use statement::Statement;
 
 /// The most that a short page comes to, in bytes: that of 200 customers with a dozen notes each.
 const SHORT: usize = 256 << 10;
+
+/// So many whose ids are ahead of their time are passed over in no time to speak of.
+const FEW_AHEAD: usize = 256;
+
+/// So many of them are looked at in some milliseconds. Where there are more, nearly all may be ahead, since a clock that was
+/// years ahead stays in the ids for years; then a search, or a note, leads to those who are asked for more quickly.
+const MANY_AHEAD: usize = 1 << 16;
 
 /// Whether many customers may have to be looked at who are not asked for, on the way to those who are.
 pub(super) fn looks_at_many(query: &CustomerQuery) -> bool {
@@ -23,19 +30,17 @@ pub(super) fn looks_at_many(query: &CustomerQuery) -> bool {
     !is_for_one(query) && (query.search.is_some() || notes > 1 || (notes == 1 && query.verified.is_some()))
 }
 
-/// The page that a query asks for that does not look at many, if it turns out to be a short one; otherwise what was to
-/// write it.
+/// For a query that does not look at many: its page if that is a short one, or else `write` again, for [`page`].
 pub(super) fn short_page(
     db: &Connection,
     query: &CustomerQuery,
     write: WriteCustomer,
-    damage: &Damage,
 ) -> rusqlite::Result<Result<CustomerPage, WriteCustomer>> {
-    if are_many_ahead(db, query)? {
+    if are_more_ahead(FEW_AHEAD, db, query)? {
         return Ok(Err(write));
     }
     let page = Page::of(query, write).of_at_most(SHORT);
-    Ok(page.filled_by(|| read(db, query, damage, false))?.if_whole())
+    Ok(page.filled_by(|| read(db, query, &Damage::default(), Ahead::Apart))?.if_whole())
 }
 
 /// The page that a query asks for, as one transaction sees it.
@@ -46,15 +51,15 @@ pub(super) fn page(
     damage: &Damage,
 ) -> rusqlite::Result<CustomerPage> {
     let snapshot = db.unchecked_transaction()?;
-    let are_many_ahead = are_many_ahead(&snapshot, query)?;
-    Ok(Page::of(query, write).filled_by(|| read(&snapshot, query, damage, are_many_ahead))?.finished())
+    let ahead = if are_more_ahead(MANY_AHEAD, &snapshot, query)? { Ahead::AmongAll } else { Ahead::Apart };
+    Ok(Page::of(query, write).filled_by(|| read(&snapshot, query, damage, ahead))?.finished())
 }
 
 /// Puts customers on the page in hand, part by part, until it is full.
-fn read(db: &Connection, query: &CustomerQuery, damage: &Damage, are_many_ahead: bool) -> rusqlite::Result<()> {
+fn read(db: &Connection, query: &CustomerQuery, damage: &Damage, ahead: Ahead) -> rusqlite::Result<()> {
     let known = damage.known();
-    for part in parts(db, query, damage, are_many_ahead)? {
-        if !page::is_full() {
+    for part in parts(db, query, damage, ahead)? {
+        if !page::is_full() && !part.keys.is_empty() {
             Statement::of(query, part).fill_page(db).inspect_err(|error| damage.note(known, error))?;
         }
     }

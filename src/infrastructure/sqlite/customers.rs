@@ -67,9 +67,8 @@ impl Customers for SqliteStore {
     async fn list(&self, query: CustomerQuery, mut write: WriteCustomer) -> Result<CustomerPage, StoreError> {
         let query = Arc::new(query);
         if !customer_list::looks_at_many(&query) {
-            let (query, damage) = (Arc::clone(&query), Arc::clone(&self.index_damage));
-            let read = move |db: &Connection| customer_list::short_page(db, &query, write, &damage);
-            match self.readers.read_together(read).await? {
+            let query = Arc::clone(&query);
+            match self.readers.read_together(move |db| customer_list::short_page(db, &query, write)).await? {
                 Ok(page) => return Ok(page),
                 Err(unused) => write = unused,
             }

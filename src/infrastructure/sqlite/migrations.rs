@@ -137,14 +137,14 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
         None
     };
     if let Err(error) = runner.run(db) {
-        // All is as it was, so nobody needs it; and a start that fails is tried again, and again.
-        if let Some(snapshot) = &snapshot {
-            snapshots::remove(snapshot);
+        // If all is as it was, nobody needs it; and a start that fails is tried again, and again.
+        if let Some(snapshot) = snapshot.filter(|_| schema_of(db).is_ok_and(|now| now == found)) {
+            snapshots::remove(&snapshot);
         }
         return Err(failed(error));
     }
-    if found > 0 && found < known {
-        check_references(db, snapshot.as_deref())?;
+    if let Some(snapshot) = &snapshot {
+        check_references(db, snapshot)?;
     }
     Ok(Migrated { from: found, to: known, snapshot })
 }
@@ -160,11 +160,11 @@ fn failed(error: refinery::Error) -> MigrateError {
 }
 
 /// A migration that was committed and broke a reference is worse than one that failed: it names the way back.
-fn check_references(db: &Connection, snapshot: Option<&Path>) -> Result<(), MigrateError> {
+fn check_references(db: &Connection, snapshot: &Path) -> Result<(), MigrateError> {
     let broken: Option<String> =
         db.query_row("PRAGMA foreign_key_check", [], |row| row.get(0)).optional().map_err(MigrateError::Unreadable)?;
     match broken {
-        Some(table) => Err(MigrateError::Broken { table, snapshot: snapshot.map(Path::to_owned).unwrap_or_default() }),
+        Some(table) => Err(MigrateError::Broken { table, snapshot: snapshot.to_owned() }),
         None => Ok(()),
     }
 }

@@ -24,13 +24,13 @@ pub(super) const fn uuid(head: i64, tail: i64) -> Uuid {
     Uuid::from_u64_pair(head.cast_unsigned(), tail.cast_unsigned())
 }
 
-/// The least key that an id made at this moment can have, which is of the same millisecond.
-pub(super) fn first_key_at(time: Timestamp) -> i64 {
+/// The least key of the millisecond of a moment.
+pub(super) fn first_key(time: Timestamp) -> i64 {
     first_key_of(time.as_millisecond())
 }
 
-/// The least key of which it is certain that the id was made at this moment or later.
-pub(super) fn first_key_from(time: Timestamp) -> i64 {
+/// The least key of the first millisecond that is not before a moment.
+pub(super) fn first_key_up(time: Timestamp) -> i64 {
     first_key_of(time.as_millisecond() + i64::from(time.subsec_nanosecond() % 1_000_000 > 0))
 }
 
@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn keys_tell_of_moments_as_far_as_they_reach() {
         let at = |micros| Timestamp::from_microsecond(micros).unwrap();
-        assert_eq!((first_key_at(at(7_000)), first_key_from(at(7_000))), (7 << 16, 7 << 16));
-        assert_eq!((first_key_at(at(7_001)), first_key_from(at(7_001))), (7 << 16, 8 << 16));
-        assert_eq!((first_key_at(Timestamp::MIN), first_key_from(Timestamp::MIN)), (0, 0));
-        assert_eq!((first_key_at(Timestamp::MAX), first_key_from(Timestamp::MAX)), (i64::MAX, i64::MAX));
+        assert_eq!((first_key(at(7_000)), first_key_up(at(7_000))), (7 << 16, 7 << 16));
+        assert_eq!((first_key(at(7_001)), first_key_up(at(7_001))), (7 << 16, 8 << 16));
+        assert_eq!((first_key(Timestamp::MIN), first_key_up(Timestamp::MIN)), (0, 0));
+        assert_eq!((first_key(Timestamp::MAX), first_key_up(Timestamp::MAX)), (i64::MAX, i64::MAX));
     }
 }

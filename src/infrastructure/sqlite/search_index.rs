@@ -38,6 +38,8 @@ const INDEX: &str = "INSERT INTO customers_search (rowid, text) VALUES (?1, ?2)"
 const MERGE: &str = "INSERT INTO customers_search (customers_search, rank) VALUES ('merge', ?1)";
 const MOVE_MARK: &str = "UPDATE customers_search_mark SET indexed_to = ?1, rules = ?2 WHERE only = 1";
 const EMPTY: &str = "INSERT INTO customers_search (customers_search) VALUES ('delete-all')";
+/// As if it were of rules that nobody knows.
+const DISOWN: &str = "UPDATE customers_search_mark SET rules = -1 WHERE only = 1";
 const OF_OTHER_RULES: &str = "SELECT rules <> ?1 AND indexed_to > 0 FROM customers_search_mark WHERE only = 1";
 
 /// Whether the index was found to be of no use, by whoever reads or writes it. An odd number says so; every index that is
@@ -98,15 +100,20 @@ pub(super) fn mark(db: &Connection) -> rusqlite::Result<i64> {
 
 /// Leaves a new customer to be indexed later, or, if the mark has passed it already, indexes it: ids are made before the
 /// writer's turn comes, and one that was long on its way there must not be forgotten. A damaged index is going to be filled
-/// anew with everybody.
+/// anew with everybody, which must not be forgotten either.
 pub(super) fn register(tx: &Transaction<'_>, customer: &Customer, damage: &Damage) -> rusqlite::Result<()> {
     tx.registered();
     let (id, _) = halves(customer.id.uuid());
-    if damage.is_noted() || id > tx.search_mark()? {
+    if id > tx.search_mark()? {
+        return Ok(());
+    }
+    if damage.is_noted() {
+        tx.execute_kept(DISOWN, &[])?;
         return Ok(());
     }
     let Particulars { name, email, .. } = &customer.particulars;
-    tx.execute_kept(INDEX, &[&id, &indexed_text(name.as_str(), email.typed())])?;
+    let text = indexed_text(name.as_str(), email.typed());
+    tx.execute_kept(INDEX, &[&id, &text]).inspect_err(|error| damage.note_in_writing(error))?;
     Ok(())
 }
 

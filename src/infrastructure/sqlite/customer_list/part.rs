@@ -29,8 +29,17 @@ pub(super) enum Source {
     ByNote(String, String),
     /// Those that the search index finds by an expression.
     Index(String),
-    /// Those whose ids are of a later time than their own: a clock was set back.
+    /// Those whose ids are of a later time than their own.
     Ahead,
+}
+
+/// How those whose ids are ahead of their time are found by whoever asks who was created before a moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// By an index of their own.
+    Apart,
+    /// Among all.
+    AmongAll,
 }
 
 /// Whether a query is for one customer, whom an index finds.
@@ -38,37 +47,43 @@ pub(super) fn is_for_one(query: &CustomerQuery) -> bool {
     query.email.is_some() || query.external_id.is_some()
 }
 
-/// Whether more customers have ids ahead of their time than a list bounded by time may pass over without notice.
-pub(super) fn are_many_ahead(db: &Connection, query: &CustomerQuery) -> rusqlite::Result<bool> {
-    const FEW: usize = 256;
-    const AHEAD: &str =
-        "SELECT 1 FROM customers INDEXED BY customers_ahead WHERE created_at < (id >> 16) * 1000 AND id >= ?1";
-    let since = query.created_after.map(rows::first_key_at);
-    let from = since.or_else(|| query.created_before.map(rows::first_key_from));
-    let Some(key) = from.filter(|_| !is_for_one(query)) else { return Ok(false) };
-    let one_too_many = db.prepare_cached(AHEAD)?.query_map([key], |_| Ok(()))?.nth(FEW);
-    Ok(one_too_many.transpose()?.is_some())
+/// Whether a list bounded by time has more than so many customers in its way whose ids are ahead of their time.
+pub(super) fn are_more_ahead(than: usize, db: &Connection, query: &CustomerQuery) -> rusqlite::Result<bool> {
+    const AHEAD: &str = "SELECT 1 FROM customers INDEXED BY customers_ahead \
+        WHERE created_at < (id >> 16) * 1000 AND id >= ?1 AND id < ?2";
+    let since = query.created_after.map(rows::first_key);
+    let from = since.or_else(|| query.created_before.map(rows::first_key_up));
+    let Some(from) = from.filter(|_| !is_for_one(query)) else { return Ok(false) };
+    let keys = both(&behind_the_cursor(query), &(from..ALL_KEYS.end));
+    let mut ahead = db.prepare_cached(AHEAD)?;
+    let mut ahead = ahead.query([keys.start, keys.end])?;
+    for _ in 0..=than {
+        if ahead.next()?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The parts to read one after the other, in the order of the key. The search index is left out where it is damaged or
 /// empty, and those who wait for it are a part of their own.
 ///
-/// An id is never of an earlier time than its customer, and hardly ever of a later one: those are a part of their own as
-/// well, unless they are so many that it is better to look at all.
+/// An id is never of an earlier time than its customer, and hardly ever of a later one. `ahead` tells whether those are a
+/// part of their own, or so many that all are to be looked at instead.
 pub(super) fn parts(
     db: &Connection,
     query: &CustomerQuery,
     damage: &Damage,
-    are_many_ahead: bool,
+    ahead: Ahead,
 ) -> rusqlite::Result<Vec<Part>> {
-    let since = query.created_after.map_or(ALL_KEYS.start, rows::first_key_at);
+    let since = query.created_after.map_or(ALL_KEYS.start, rows::first_key);
     let keys = both(&behind_the_cursor(query), &(since..ALL_KEYS.end));
     if is_for_one(query) {
         return Ok(vec![Part { source: Source::Customers, keys }]);
     }
     let mut newest_first = Vec::new();
     let mut put = |source, own: Range<i64>| newest_first.push(Part { source, keys: both(&keys, &own) });
-    let until = query.created_before.filter(|_| !are_many_ahead).map_or(ALL_KEYS.end, rows::first_key_from);
+    let until = query.created_before.filter(|_| ahead == Ahead::Apart).map_or(ALL_KEYS.end, rows::first_key_up);
     if until < ALL_KEYS.end {
         put(Source::Ahead, until..ALL_KEYS.end);
     }
@@ -79,6 +94,7 @@ pub(super) fn parts(
             let unindexed = mark.saturating_add(1);
             put(Source::Customers, unindexed..until);
             if mark > 0 {
+                // Should the index reach beyond its mark, nobody is to be found twice.
                 put(Source::Index(search_index::expression(search)), ALL_KEYS.start..until.min(unindexed));
             }
         }

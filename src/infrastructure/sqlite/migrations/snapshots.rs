@@ -1,6 +1,7 @@
 //! Snapshots of the database as it was before a migration.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -22,7 +23,7 @@ const UNFINISHED: &str = "part";
 /// Takes one, with a name of its own.
 ///
 /// # Errors
-/// [`MigrateError::NoSnapshot`]; nothing is left of it then.
+/// [`MigrateError::NoSnapshot`].
 pub(super) fn take(db: &Connection, backups: &Path, name: &str) -> Result<PathBuf, MigrateError> {
     let path = backups.join(format!("{BEGINNING}{name}.{FINISHED}"));
     // Of a start that was killed in the middle; the room may be needed.
@@ -48,8 +49,8 @@ fn write(db: &Connection, backups: &Path, path: &Path) -> Result<(), Box<dyn std
 
 /// Removes all but the last ones that are finished.
 pub(super) fn forget_old(backups: &Path) {
-    let mut snapshots: Vec<_> =
-        all(backups).filter(|(_, path)| path.extension().is_some_and(|extension| extension == FINISHED)).collect();
+    remove_unfinished(backups);
+    let mut snapshots: Vec<_> = all(backups).filter(|(_, path)| ends_with(path, |end| end == FINISHED)).collect();
     snapshots.sort();
     let surplus = snapshots.len().saturating_sub(KEPT);
     for (_, path) in snapshots.into_iter().take(surplus) {
@@ -59,11 +60,16 @@ pub(super) fn forget_old(backups: &Path) {
 
 /// Removes those that are only begun, with SQLite's journals of them.
 fn remove_unfinished(backups: &Path) {
-    for (_, path) in all(backups) {
-        if path.extension().is_some_and(|extension| extension.to_string_lossy().starts_with(UNFINISHED)) {
-            remove(&path);
-        }
+    let is_unfinished =
+        |end: &str| end.strip_prefix(UNFINISHED).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    for (_, path) in all(backups).filter(|(_, path)| ends_with(path, is_unfinished)) {
+        remove(&path);
     }
+}
+
+/// Whether the part of a name behind its last dot is as it must be.
+fn ends_with(path: &Path, must: impl Fn(&str) -> bool) -> bool {
+    path.extension().and_then(OsStr::to_str).is_some_and(must)
 }
 
 /// What there is of snapshots, finished or not, and when it was written last.

@@ -86,14 +86,15 @@ fn three_snapshots_are_kept_whether_anything_was_to_be_migrated_or_not() {
 #[test]
 fn what_is_left_of_a_snapshot_that_was_never_finished_makes_room_for_the_next_and_counts_for_none() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, backups) = (folder.path().join("rollbook.db"), folder.path().join("backups"));
-    migrate_by(&steps(&[ONE]), &mut open(folder.path()), &backups, "t").unwrap();
+    let backups = folder.path().join("backups");
+    let mut db = open(folder.path());
+    migrate_by(&steps(&[ONE]), &mut db, &backups, "t").unwrap();
     fs::create_dir(&backups).unwrap();
     for name in ["pre-0-1-a.db", "pre-0-1-b.db", "pre-1-2-c.part", "pre-1-2-c.part-journal", "pre-1-2-d.part", "own"] {
         fs::write(backups.join(name), "").unwrap();
     }
-    let mut db = Connection::open(path).unwrap();
     migrate_by(&steps(&[ONE, TWO]), &mut db, &backups, "e").unwrap();
+    fs::write(backups.join("pre-2-3-f.part"), "").unwrap();
     snapshots::forget_old(&backups);
     let mut kept: Vec<_> = fs::read_dir(&backups).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     kept.sort();
@@ -177,4 +178,23 @@ fn a_migration_that_was_changed_after_its_release_is_noticed() {
     let error =
         migrate_by(&steps(&[("V1__one", "CREATE TABLE other (n INTEGER);")]), &mut db, folder.path(), "t").unwrap_err();
     assert!(matches!(error, MigrateError::Different(_)), "{error}");
+}
+
+#[test]
+fn those_whose_ids_are_ahead_of_the_clock_are_listed_by_the_migration_that_began_it() {
+    const TWO_CUSTOMERS: &str =
+        "INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at,
+            updated_at, version, steps, proof, proof_state, proof_attempts)
+        VALUES (7 << 16, 0, 'Ada', 'a@example.org', 'a@example.org', '{}', 7000, 7000, 1, 1, 1, 'queued', 0),
+            (8 << 16, 0, 'Bob', 'b@example.org', 'b@example.org', '{}', 7999, 7999, 1, 1, 1, 'queued', 0)";
+    const AHEAD: &str =
+        "SELECT name FROM customers INDEXED BY customers_ahead WHERE created_at < (id >> 16) * 1000 ORDER BY id";
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = open(folder.path());
+    let first = Runner::new(&runner().get_migrations()[..1]).set_grouped(true);
+    assert_eq!(migrate_by(&first, &mut db, folder.path(), "t").unwrap().to, 1);
+    db.execute(TWO_CUSTOMERS, []).unwrap();
+    let migrated = migrate_by(&runner(), &mut db, folder.path(), "t").unwrap();
+    assert_eq!((migrated.from, migrated.snapshot.is_some()), (1, true));
+    assert_eq!(db.query_one(AHEAD, [], |row| row.get::<_, String>(0)).unwrap(), "Bob");
 }

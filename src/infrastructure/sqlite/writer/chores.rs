@@ -139,7 +139,7 @@ impl<'a> Chores<'a> {
     }
 
     fn can_fill(&self) -> bool {
-        self.unindexed > 0 && self.no_filling_until <= self.commits.time()
+        self.unindexed > 0 && !self.damage.is_noted() && self.no_filling_until <= self.commits.time()
     }
 
     fn can_merge(&self) -> bool {

@@ -210,12 +210,11 @@ async fn an_index_that_a_group_finds_damaged_is_made_anew() {
         writer.write(move |tx| Ok::<_, StoreError>(tx.execute_kept(ada, &[])?))
     };
     assert!(index().await.is_err());
-    let made_anew = async { while index().await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(10), made_anew).await.expect("the writer knows");
+    assert!(index().await.is_ok());
 }
 
 #[test]
-fn the_last_checkpoint_waits_for_a_lock_as_long_as_if_nobody_had_waited_before() {
+fn the_last_checkpoint_waits_for_a_lock_as_long_as_it_is_told() {
     let (db, _folder) = database();
     let setting = busy_timeout(&db) + Duration::from_secs(1);
     end(&db, setting).unwrap();

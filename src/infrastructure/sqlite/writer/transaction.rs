@@ -60,7 +60,7 @@ impl<'db> Transaction<'db> {
         self.affect(|effects| effects.registered += 1);
     }
 
-    /// The key up to which customers are indexed, which no command moves.
+    /// The key up to which customers are indexed, as the transaction has found it.
     pub(in crate::infrastructure::sqlite) fn search_mark(&self) -> rusqlite::Result<i64> {
         if let Some(mark) = self.search_mark.get() {
             return Ok(*mark);

@@ -314,3 +314,19 @@ fn no_step_waits_for_another_program_as_a_registration_does() {
     chores.step();
     assert_eq!(chores.rest(), REST_WHILE_LOCKED);
 }
+
+/// As after an upgrade, of a server that is never idle.
+#[test]
+fn an_index_of_other_rules_is_made_anew_also_where_registrations_leave_no_pause() {
+    let (db, _folder) = roll();
+    register(&db, 1..20);
+    db.execute("UPDATE customers_search_mark SET rules = -1, indexed_to = 10", []).unwrap();
+    let (statements, commits, damage) = (Statements::of(&db), commits(), Damage::default());
+    let mut chores = Chores { longest_tail: 10, ..Chores::begin(&statements, &commits, &damage) };
+    chores.keep_up(1);
+    assert!(damage.is_noted());
+    chores.keep_up(1);
+    assert!(!damage.is_noted());
+    finish(&mut chores);
+    assert_eq!(tail(&db), 0);
+}
