@@ -11,7 +11,7 @@ use super::super::{
 use crate::application::ports::{CustomerOrder, CustomerQuery};
 
 /// None is below 0, and until the year 6429 none is the last number.
-const ALL_KEYS: Range<i64> = 0..i64::MAX;
+pub(super) const ALL_KEYS: Range<i64> = 0..i64::MAX;
 
 /// A part of a list.
 pub(super) struct Part {

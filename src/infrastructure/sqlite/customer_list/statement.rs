@@ -5,7 +5,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use super::{
     super::rows,
     page::{self, IS_FOUND, PUT_ON_PAGE},
-    part::{Part, Source},
+    part::{ALL_KEYS, Part, Source},
 };
 use crate::application::ports::{CustomerOrder, CustomerQuery};
 
@@ -38,9 +38,14 @@ impl Statement {
             }
         };
         let mut statement = Self { sql: format!("SELECT {PUT_ON_PAGE} FROM {from} WHERE TRUE{condition}"), values };
-        // One bound on each side: of several, SQLite begins at the first that it is told.
-        statement.and(&format!("{key} >= ?"), keys.start);
-        statement.and(&format!("{key} < ?"), keys.end);
+        // One bound on each side: of several, SQLite begins at the first that it is told. Where there is nothing beyond the
+        // last one, to ask each row about it would cost a fiftieth of a page.
+        if keys.start > ALL_KEYS.start || query.order == CustomerOrder::OldestFirst {
+            statement.and(&format!("{key} >= ?"), keys.start);
+        }
+        if keys.end < ALL_KEYS.end || query.order == CustomerOrder::NewestFirst {
+            statement.and(&format!("{key} < ?"), keys.end);
+        }
         statement.filter(query);
         if query.search.is_some() {
             statement.sql.push_str(" AND ");
