@@ -30,7 +30,7 @@ pub(super) fn looks_at_many(query: &CustomerQuery) -> bool {
     !is_for_one(query) && (query.search.is_some() || notes > 1 || (notes == 1 && query.verified.is_some()))
 }
 
-/// For a query that does not look at many: its page if that is a short one, or else `write` again, for [`page`].
+/// For a query that does not look at many: its page if that is a short one, or else `write` again, for [`page()`].
 pub(super) fn short_page(
     db: &Connection,
     query: &CustomerQuery,
