@@ -50,8 +50,19 @@ pub(super) fn page(
     write: WriteCustomer,
     damage: &Damage,
 ) -> rusqlite::Result<CustomerPage> {
+    page_with_apart(MANY_AHEAD, db, query, write, damage)
+}
+
+/// The same, with so many whose ids are ahead of their time as a part of their own.
+fn page_with_apart(
+    most: usize,
+    db: &Connection,
+    query: &CustomerQuery,
+    write: WriteCustomer,
+    damage: &Damage,
+) -> rusqlite::Result<CustomerPage> {
     let snapshot = db.unchecked_transaction()?;
-    let ahead = if are_more_ahead(MANY_AHEAD, &snapshot, query)? { Ahead::AmongAll } else { Ahead::Apart };
+    let ahead = if are_more_ahead(most, &snapshot, query)? { Ahead::AmongAll } else { Ahead::Apart };
     Ok(Page::of(query, write).filled_by(|| read(&snapshot, query, damage, ahead))?.finished())
 }
 

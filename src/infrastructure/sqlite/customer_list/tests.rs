@@ -11,8 +11,6 @@ use crate::{
     infrastructure::sqlite::{StoreSettings, connection, migrations},
 };
 
-/// A customer for each of the first 3,000 milliseconds, all with a note, the first half in the search
-/// index.
 const ROLL: &str = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 2999)
     INSERT INTO customers (id, id_tail, name, email, email_canonical, metadata, created_at, updated_at, version,
         steps, proof, proof_state, proof_attempts, verified_at)
@@ -23,6 +21,7 @@ const INDEXED: &str =
 const MARK: &str = "UPDATE customers_search_mark SET indexed_to = 1500 << 16, rules = ?1";
 const NOTES: &str = "INSERT INTO customers_metadata SELECT 'plan', 'a', id FROM customers";
 
+/// A customer for each of the first 3,000 milliseconds, all with a note, the first half in the search index.
 fn roll() -> (Connection, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rollbook.db");
@@ -56,12 +55,18 @@ fn ids_of(page: &CustomerPage) -> Vec<u64> {
 
 /// The same of a page that is read in no more steps than some dozen customers take.
 fn read_in_few_steps(db: &Connection, query: &CustomerQuery) -> Vec<u64> {
+    let page = in_few_steps(db, || page(db, query, by_key(), &Damage::default()));
+    ids_of(&page.unwrap_or_else(|error| panic!("{error}: {query:?}")))
+}
+
+/// What is read, unless one of its statements takes more steps.
+fn in_few_steps<T>(db: &Connection, read: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     // A statement that is kept goes on counting its steps.
     db.flush_prepared_statement_cache();
     db.progress_handler(4_000, Some(|| true)).unwrap();
-    let page = page(db, query, by_key(), &Damage::default());
+    let outcome = read();
     db.progress_handler(0, None::<fn() -> bool>).unwrap();
-    ids_of(&page.unwrap_or_else(|error| panic!("{error}: {query:?}")))
+    outcome
 }
 
 /// Whether a query is answered by a short page; which is the whole page then.
@@ -120,8 +125,26 @@ fn a_list_bounded_by_time_is_not_short_where_the_ids_of_many_are_ahead() {
     assert_eq!(read_in_few_steps(&db, &bounded[1]), [1_999, 1_998, 1_997], "they are passed over by their own index");
     set_back(&db, "id >> 16 < 2700");
     assert!(bounded.iter().all(|query| !is_short(&db, query)));
+    let behind_them = CustomerQuery { after: Some(1_000 << 16), ..bounded[1].clone() };
+    assert!(is_short(&db, &behind_them), "none of them is in its way");
     assert!(is_short(&db, &unbounded));
     assert_eq!(bounded.each_ref().map(found), [[2_001, 2_002, 2_003], [2_000, 1_999, 1_998]]);
+}
+
+/// What is rare is then found sooner without the index of those ahead.
+#[test]
+fn where_nearly_all_ids_are_ahead_all_are_looked_at() {
+    let (db, _folder) = roll();
+    set_back(&db, "TRUE");
+    db.execute("INSERT INTO customers_metadata VALUES ('tier', 'gold', 7 << 16)", []).unwrap();
+    let tier = vec![("tier".into(), "gold".into())];
+    let query = CustomerQuery { limit: 3, created_before: Some(at(8)), metadata: tier, ..CustomerQuery::default() };
+    let read = |most| in_few_steps(&db, || page_with_apart(most, &db, &query, by_key(), &Damage::default()));
+    assert_eq!(ids_of(&read(100).unwrap()), [7]);
+    assert!(read(3_000).is_err(), "too many apart");
+    let plain = CustomerQuery { metadata: vec![], ..query.clone() };
+    let found = |most| page_with_apart(most, &db, &plain, by_key(), &Damage::default()).unwrap();
+    assert_eq!(found(100), found(3_000));
 }
 
 #[test]
