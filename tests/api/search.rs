@@ -163,14 +163,7 @@ async fn parts_of_the_index_are_merged_when_nobody_waits() {
         rollbook.on_the_roll(&[(&format!("Ada {n}"), &format!("a{n}@example.org"))]).await;
         rollbook.until_indexed().await;
     }
-    let parts = "SELECT count(DISTINCT segid) FROM customers_search_idx";
-    let db = rollbook.database();
-    let merged = async {
-        while db.query_row(parts, [], |row| row.get::<_, i64>(0)).unwrap() > PARTS / 2 {
-            yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(10), merged).await.expect("an idle writer merges");
+    until(&rollbook, &format!("SELECT count(DISTINCT segid) <= {} FROM customers_search_idx", PARTS / 2)).await;
     assert_eq!(rollbook.names("q=ada&limit=1").await, ["Ada 11"]);
 }
 
@@ -197,14 +190,7 @@ async fn a_list_that_takes_too_long_to_find_is_refused_and_one_that_an_index_lea
 
 #[tokio::test]
 async fn an_index_that_a_search_finds_damaged_is_made_anew_and_then_finds_everybody() {
-    let rollbook = Rollbook::start().await;
-    rollbook.on_the_roll(&PEOPLE).await;
-    rollbook.until_indexed().await;
-    damage_index(&rollbook);
-    // Nothing is written meanwhile, which would let the writer look what there is to do as well.
-    rollbook.get("/api/customers?q=hopper").await;
-    until_made_anew(&rollbook).await;
-    rollbook.until_indexed().await;
+    let rollbook = with_an_index_made_anew().await;
     assert_eq!(rollbook.names("q=hopper").await, ["Grace Hopper"]);
     rollbook.on_the_roll(&[("Grace Kelly", "kelly@example.org")]).await;
     assert_eq!(rollbook.names("q=grace").await, ["Grace Kelly", "Grace Hopper"]);
@@ -228,13 +214,7 @@ async fn while_the_index_is_known_to_be_damaged_the_roll_is_searched() {
 /// need not be put into it.
 #[tokio::test]
 async fn registrations_go_on_while_a_damaged_index_waits_to_be_made_anew() {
-    let rollbook = Rollbook::start().await;
-    rollbook.on_the_roll(&PEOPLE).await;
-    rollbook.until_indexed().await;
-    damage_index(&rollbook);
-    rollbook.get("/api/customers?q=hopper").await;
-    until_made_anew(&rollbook).await;
-    rollbook.until_indexed().await;
+    let rollbook = with_an_index_made_anew().await;
     let passed_all_and_every_part_there = "UPDATE customers_search_mark SET indexed_to = 9223372036854775806;
         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000)
         INSERT OR IGNORE INTO customers_search_idx (segid, term, pgno) SELECT n, x'', 2 FROM n";
@@ -245,16 +225,22 @@ async fn registrations_go_on_while_a_damaged_index_waits_to_be_made_anew() {
     assert_eq!(rollbook.names("q=grace").await, ["Grace Kelly", "Grace Hopper"]);
     let rollbook = rollbook.restart().await;
     rollbook.on_the_roll(&[("Grace Jones", "jones@example.org")]).await;
-    let db = rollbook.database();
-    let is_anew = "SELECT indexed_to < 9223372036854775806 FROM customers_search_mark";
-    let made_anew = async {
-        while !db.query_row(is_anew, [], |row| row.get::<_, bool>(0)).unwrap() {
-            yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(10), made_anew).await.expect("what was noted holds beyond a restart");
+    until(&rollbook, "SELECT indexed_to < 9223372036854775806 FROM customers_search_mark").await;
     rollbook.until_indexed().await;
     assert_eq!(rollbook.names("q=grace").await, ["Grace Jones", "Grace Kelly", "Grace Hopper"]);
+}
+
+/// FTS5 reads the averages (`FTS5_AVERAGES_ROWID` of its source) as soon as something is put into the index.
+#[tokio::test]
+async fn who_finds_the_index_damaged_while_registering_is_registered_all_the_same() {
+    let rollbook = Rollbook::start().await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    rollbook.until_indexed().await;
+    let passed_all_and_no_averages = "UPDATE customers_search_mark SET indexed_to = 9223372036854775806;
+        DELETE FROM customers_search_data WHERE id = 1";
+    rollbook.database().execute_batch(passed_all_and_no_averages).unwrap();
+    rollbook.on_the_roll(&[("Grace Kelly", "kelly@example.org")]).await;
+    assert_eq!(rollbook.names("q=grace").await, ["Grace Kelly", "Grace Hopper"]);
 }
 
 /// The pages of the index's parts; below them lie the records of the index as a whole.
@@ -264,12 +250,26 @@ fn damage_index(rollbook: &Rollbook) {
     rollbook.database().execute(&format!("DELETE {PARTS}"), []).unwrap();
 }
 
-async fn until_made_anew(rollbook: &Rollbook) {
+/// The index was damaged, a search has found that, and the writer has mended it.
+async fn with_an_index_made_anew() -> Rollbook {
+    let rollbook = Rollbook::start().await;
+    rollbook.on_the_roll(&PEOPLE).await;
+    rollbook.until_indexed().await;
+    damage_index(&rollbook);
+    // Nothing is written meanwhile, which would let the writer look what there is to do as well.
+    rollbook.get("/api/customers?q=hopper").await;
+    until(&rollbook, &format!("SELECT count(*) > 0 {PARTS}")).await;
+    rollbook.until_indexed().await;
+    rollbook
+}
+
+/// Waits until a condition is met that the writer brings about.
+async fn until(rollbook: &Rollbook, condition: &str) {
     let db = rollbook.database();
-    let made_anew = async {
-        while db.query_row(&format!("SELECT count(*) {PARTS}"), [], |row| row.get::<_, i64>(0)).unwrap() == 0 {
+    let met = async {
+        while !db.query_row(condition, [], |row| row.get::<_, bool>(0)).unwrap() {
             yield_now().await;
         }
     };
-    timeout(Duration::from_secs(10), made_anew).await.expect("who finds the damage wakes the writer");
+    timeout(Duration::from_secs(10), met).await.expect(condition);
 }
