@@ -73,7 +73,7 @@ fn ends_with(path: &Path, must: impl Fn(&str) -> bool) -> bool {
 }
 
 /// What there is of snapshots, finished or not, and when it was written last.
-pub(super) fn all(backups: &Path) -> impl Iterator<Item = (SystemTime, PathBuf)> {
+fn all(backups: &Path) -> impl Iterator<Item = (SystemTime, PathBuf)> {
     let entries = fs::read_dir(backups).into_iter().flatten().flatten();
     entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(BEGINNING))
