@@ -145,6 +145,8 @@ async fn each_filter_finds_its_own_and_several_must_all_fit() {
         ("created_after=2026-01-31T12:00:00Z", vec![alan, grace]),
         ("created_before=2026-01-31T13:00:00Z", vec![ada]),
         ("created_after=2026-01-31T12:30:00Z&created_before=2026-01-31T13:30:00Z", vec![grace]),
+        ("created_before=9999-12-31T23:59:59.999999999Z", vec![alan, grace, ada]),
+        ("created_after=9999-12-31T23:59:59-12:00", vec![]),
         ("email=ada@example.org&verified=true", vec![]),
         ("q=grace&metadata%5Bplan%5D=a", vec![grace]),
     ] {

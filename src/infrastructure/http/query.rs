@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Display, marker::PhantomData};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::date, fmt::temporal::Pieces};
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -62,7 +62,7 @@ impl Parameters {
 
     /// A moment in RFC 3339 that may be left out.
     pub(super) fn moment(&mut self, name: &str) -> Option<Timestamp> {
-        self.parse(name, |text| text.parse().map_err(|_| "must be a moment such as 2026-01-31T12:00:00Z"))
+        self.parse(name, |text| moment(text).ok_or("must be a moment such as 2026-01-31T12:00:00Z"))
     }
 
     /// Parameters of the form `name[key]=value`, by their keys, of which there may be so many.
@@ -89,6 +89,15 @@ impl Parameters {
             self.details.push(Detail { field: field.to_owned(), message: message.into() });
         }
     }
+}
+
+/// A moment in RFC 3339. The last day of the year 9999, which many give for "ever", ends a little too late for
+/// [`Timestamp`]: it stands for the last moment there is.
+fn moment(text: &str) -> Option<Timestamp> {
+    let is_ever = |pieces: &Pieces<'_>| {
+        pieces.date() >= date(9999, 12, 30) && pieces.time().is_some() && pieces.offset().is_some()
+    };
+    text.parse().ok().or_else(|| Pieces::parse(text).ok().filter(is_ever).map(|_| Timestamp::MAX))
 }
 
 /// A parameter that the document names and [`Parameters`] judges: nothing is read here.
@@ -159,3 +168,19 @@ documented!(
     YesNo,
     "boolean"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn a_day_at_the_end_of_time_is_a_moment_only_as_a_whole() {
+        for whole in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999999-12:00", "9999-12-30T23:00:00-02:00"] {
+            assert_eq!(moment(whole), Some(jiff::Timestamp::MAX), "{whole}");
+        }
+        for part in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-31Z", "9999-12-32T00:00:00Z", "9999-13-01T00:00:00Z"]
+        {
+            assert_eq!(moment(part), None, "{part}");
+        }
+    }
+}
