@@ -63,7 +63,7 @@ impl StartError {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
             Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. })
-            | Self::Migrate(MigrateError::Foreign) => 3,
+            | Self::Migrate(MigrateError::Foreign | MigrateError::Garbled(_)) => 3,
             Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
             Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),
             Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. } | MigrateError::NoSnapshot { .. }) => 5,

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use refinery::Runner;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -41,6 +42,9 @@ pub enum MigrateError {
         /// The newest schema this binary knows.
         known: i64,
     },
+    /// The record of what was applied is not as it was written.
+    #[error("the record of applied migrations (refinery_schema_history) is damaged at version {0}; restore a backup")]
+    Garbled(i64),
     /// What was applied is not what is embedded.
     #[error("the database was migrated by another build: {0}")]
     Different(#[source] refinery::Error),
@@ -131,6 +135,11 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
     if found == 0 && has_tables(db).map_err(MigrateError::Unreadable)? {
         return Err(MigrateError::Foreign);
     }
+    if found > 0
+        && let Some(version) = garbled(db).map_err(MigrateError::Unreadable)?
+    {
+        return Err(MigrateError::Garbled(version));
+    }
     let snapshot = if found > 0 && found < known {
         Some(snapshots::take(db, backups, &format!("{found}-{known}-{stamp}"))?)
     } else {
@@ -184,6 +193,20 @@ fn schema_of(db: &Connection) -> rusqlite::Result<i64> {
 fn applied(db: &Connection) -> rusqlite::Result<Vec<Applied<String>>> {
     let mut lines = db.prepare("SELECT version, name, checksum FROM refinery_schema_history ORDER BY version")?;
     lines.query_map([], |line| Ok((line.get(0)?, line.get(1)?, line.get(2)?)))?.collect()
+}
+
+/// The first version whose checksum or time cannot be read: refinery would panic at it.
+fn garbled(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    let mut lines = db.prepare("SELECT version, checksum, applied_on FROM refinery_schema_history ORDER BY version")?;
+    let mut lines = lines.query([])?;
+    while let Some(line) = lines.next()? {
+        let is_readable = line.get::<_, String>(1).is_ok_and(|checksum| checksum.parse::<u64>().is_ok())
+            && line.get::<_, String>(2).is_ok_and(|time| time.parse::<Timestamp>().is_ok());
+        if !is_readable {
+            return line.get(0).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// Whether there is anything but refinery's own table.

@@ -62,6 +62,11 @@ fn a_start_that_finds_anything_else_says_so() {
     for (change, refused) in [
         ("UPDATE refinery_schema_history SET checksum = '7'", "was migrated by another build"),
         ("UPDATE refinery_schema_history SET name = 'other'", "was migrated by another build"),
+        ("UPDATE refinery_schema_history SET checksum = 'seven'", "damaged at version 1"),
+        (
+            "UPDATE refinery_schema_history SET checksum = '7', applied_on = 'once' WHERE version = 2",
+            "damaged at version 2",
+        ),
         ("INSERT INTO refinery_schema_history VALUES (99, NULL, NULL, NULL)", "newer than this binary"),
         ("DELETE FROM refinery_schema_history", "of another program"),
     ] {
