@@ -66,10 +66,11 @@ impl Registry {
     }
 
     fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
-        let doubted = fault.refuses_content() && self.with_relay(RelayHealth::refused_content);
+        let may_be_for_all = fault.refuses_content() || fault.is_unexplained();
+        let doubted = may_be_for_all && self.with_relay(RelayHealth::turned_down);
         if fault.stage == Stage::Build {
             self.give_back_probe(now);
-        } else if !fault.refuses_content() {
+        } else if !may_be_for_all {
             self.with_relay(RelayHealth::answered);
         }
         let error = fault.to_string();

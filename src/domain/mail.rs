@@ -103,8 +103,7 @@ impl SendFault {
 
     /// Whether the server refused for good what the mail says, whoever it is for.
     ///
-    /// Of an API's answers these are 400, 413 and 422 (RFC 9110, section 15.5): what was posted is at fault. All others
-    /// are about the key, the URL or the API's day.
+    /// Of an API's answers these are 400, 413 and 422 (RFC 9110, section 15.5): what was posted is at fault.
     #[must_use]
     pub fn refuses_content(&self) -> bool {
         match self.stage {
@@ -114,13 +113,20 @@ impl SendFault {
         }
     }
 
+    /// Whether an API failed over this message and told nothing of the next one: it gave no answer, or 408, 409, 451 or 500
+    /// (RFC 9110, section 15). All others that are no refusal are about the key, the URL or the API's day.
+    #[must_use]
+    pub fn is_unexplained(&self) -> bool {
+        self.stage == Stage::Api && matches!(self.code, None | Some(408 | 409 | 451 | 500))
+    }
+
     /// Whether the fault is the relay's and says nothing about this message: all that comes before RCPT TO, and all
-    /// that an API answers unless it [refuses the content](Self::refuses_content).
+    /// that an API answers unless it [refuses the content](Self::refuses_content) or is [at a loss](Self::is_unexplained).
     #[must_use]
     pub fn is_the_relays(&self) -> bool {
         match self.stage {
             Stage::Connect | Stage::Tls | Stage::Greeting | Stage::StartTls | Stage::Auth | Stage::MailFrom => true,
-            Stage::Api => !self.refuses_content(),
+            Stage::Api => !self.refuses_content() && !self.is_unexplained(),
             Stage::Recipient | Stage::Data | Stage::FinalDot | Stage::Build => false,
         }
     }
@@ -190,13 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn an_api_refuses_a_message_by_three_codes_and_is_at_fault_itself_by_all_others() {
+    fn an_api_refuses_a_message_by_three_codes_is_at_a_loss_by_four_and_at_fault_itself_by_all_others() {
         for code in 100..600 {
             let fault = SendFault::new(Stage::Api, Some(code), "no");
             assert_eq!(fault.refuses_content(), [400, 413, 422].contains(&code), "{code}");
-            assert_ne!(fault.refuses_content(), fault.is_the_relays(), "{code}");
+            assert_eq!(fault.is_unexplained(), [408, 409, 451, 500].contains(&code), "{code}");
+            assert_ne!(fault.refuses_content() || fault.is_unexplained(), fault.is_the_relays(), "{code}");
         }
-        assert!(SendFault::new(Stage::Api, None, "no answer in time").is_the_relays());
+        let silence = SendFault::new(Stage::Api, None, "no answer in time");
+        assert!(silence.is_unexplained() && !silence.is_the_relays());
+        assert!(!SendFault::new(Stage::Recipient, None, "cut").is_unexplained());
     }
 
     #[test]

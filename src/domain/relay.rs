@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How many refusals of content in a row are taken for a fault of our own template.
-const MOST_CONTENT_REFUSALS: u32 = 3;
+/// How many refusals of content, or failures without a reason, in a row are no longer taken for one message's.
+const MOST_REFUSALS: u32 = 3;
 /// The pause between probes doubles up to this many times the first one.
 const MOST_PROBE_FACTOR: i32 = 10;
 
@@ -12,7 +12,7 @@ const MOST_PROBE_FACTOR: i32 = 10;
 pub struct RelayHealth {
     probe_pause: SignedDuration,
     down: Option<Down>,
-    content_refusals: u32,
+    refusals: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl RelayHealth {
     /// A relay of which nothing bad is known; when it fails it is probed after such a pause, then after ever longer ones.
     #[must_use]
     pub const fn good(probe_pause: SignedDuration) -> Self {
-        Self { probe_pause, down: None, content_refusals: 0 }
+        Self { probe_pause, down: None, refusals: 0 }
     }
 
     /// The longest pause between probes.
@@ -48,12 +48,12 @@ impl RelayHealth {
     /// Whether the last that was heard of the relay is good.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        self.down.is_none() && !self.doubts_our_words()
+        self.down.is_none() && !self.is_doubted()
     }
 
-    /// Whether it has refused so many messages for their content in a row that the content, not a message, is at fault.
-    const fn doubts_our_words(&self) -> bool {
-        self.content_refusals >= MOST_CONTENT_REFUSALS
+    /// Whether it has turned down so many messages in a row that our words, or the relay itself, must be at fault.
+    const fn is_doubted(&self) -> bool {
+        self.refusals >= MOST_REFUSALS
     }
 
     /// Whether a message may be tried now; a relay at fault lets one through for each pause.
@@ -98,16 +98,16 @@ impl RelayHealth {
     /// The relay took a message, or refused one for reasons of its recipient: it works.
     pub fn answered(&mut self) {
         self.down = None;
-        self.content_refusals = 0;
+        self.refusals = 0;
     }
 
-    /// The relay refused what a message says. Returns whether that is about our words rather than about one message,
-    /// because it has refused several in a row before: then it must not end message by message. It goes on being
-    /// offered mail, since it may well take that of others.
-    pub fn refused_content(&mut self) -> bool {
-        let doubted_before = self.doubts_our_words();
+    /// The relay refused what a message says, or failed over it without a reason. Returns whether that is about all messages
+    /// rather than about this one, because several in a row fared so before: then it must not end message by message. The
+    /// relay goes on being offered mail, since it may well take that of others.
+    pub fn turned_down(&mut self) -> bool {
+        let doubted_before = self.is_doubted();
         self.down = None;
-        self.content_refusals = self.content_refusals.saturating_add(1);
+        self.refusals = self.refusals.saturating_add(1);
         doubted_before
     }
 }
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn three_refusals_of_content_in_a_row_are_our_own_fault() {
+    fn three_messages_turned_down_in_a_row_are_no_longer_their_own_fault() {
         let mut relay = relay();
-        assert_eq!([(); 4].map(|()| relay.refused_content()), [false, false, false, true]);
+        assert_eq!([(); 4].map(|()| relay.turned_down()), [false, false, false, true]);
         assert!(!relay.is_up());
         assert_eq!(relay.admit(at(0)), Ok(Admission::All), "mail to others goes on");
         relay.answered();
         assert!(relay.is_up());
-        assert!(!relay.refused_content());
+        assert!(!relay.turned_down());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An HTTP e-mail API that answers every mail as it is told to, be it HTTP or not.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -29,13 +29,25 @@ pub(crate) struct ApiPeer {
     ends: UnboundedReceiver<()>,
 }
 
+/// What is answered to a request, as octets.
+type Answer = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 impl ApiPeer {
     pub(crate) async fn start(answer: impl Into<String>, then: Then) -> Self {
+        let answer = answer.into();
+        Self::begin(Arc::new(move |_| answer.clone()), then).await
+    }
+
+    /// Answers each request with the status that is found for it.
+    pub(crate) async fn judging(status: impl Fn(&str) -> u16 + Send + Sync + 'static) -> Self {
+        Self::begin(Arc::new(move |request| response(status(request), "{}")), Then::Close).await
+    }
+
+    async fn begin(answer: Answer, then: Then) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (asked, requests) = unbounded_channel();
         let (ended, ends) = unbounded_channel();
-        let answer = answer.into();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, answer.clone(), then, asked.clone(), ended.clone()));
@@ -80,12 +92,14 @@ pub(crate) fn response(status: u16, body: &str) -> String {
 
 async fn serve(
     mut stream: TcpStream,
-    answer: String,
+    answer: Answer,
     then: Then,
     asked: UnboundedSender<String>,
     ended: UnboundedSender<()>,
 ) {
-    if let Some(request) = read_request(&mut stream).await {
+    let request = read_request(&mut stream).await;
+    let answer = answer(request.as_deref().unwrap_or_default());
+    if let Some(request) = request {
         asked.send(request).ok();
     }
     stream.write_all(answer.as_bytes()).await.ok();

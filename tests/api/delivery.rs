@@ -1,5 +1,6 @@
 //! Delivery: what becomes of a message, whatever the recipient, the relay, the disk or the clock does.
 
+mod api;
 mod batches;
 mod clock;
 mod crashes;
@@ -9,7 +10,11 @@ mod workers;
 
 use std::time::Duration;
 
-use rollbook::application::{claim_messages::Due, deliver_message::Delivery, ports::MessageQuery};
+use rollbook::application::{
+    claim_messages::Due,
+    deliver_message::Delivery,
+    ports::{Clock as _, MessageQuery},
+};
 use serde_json::Value;
 
 use crate::{
@@ -34,6 +39,22 @@ async fn shown(rollbook: &Rollbook, customer: &Value) -> (Value, Value) {
         assert_eq!(proof[field], message[field], "{field}");
     }
     (message["state"].clone(), message["last_error"].clone())
+}
+
+/// Delivers whenever the message is due until it has failed: after how many seconds, and how many attempts.
+async fn tried_until_it_ends(rollbook: &Rollbook, customer: &Value) -> (i64, u64) {
+    let beginning = rollbook.clock.now();
+    loop {
+        rollbook.deliver().await;
+        let message = rollbook.message_to(customer).await;
+        if message["state"] != "deferred" {
+            assert_eq!(message["state"], "failed");
+            assert_eq!(message["next_attempt_at"], Value::Null);
+            let age = rollbook.clock.now().duration_since(beginning);
+            return (age.as_secs(), message["attempts"].as_u64().unwrap());
+        }
+        rollbook.pass_until(&message["next_attempt_at"]);
+    }
 }
 
 #[tokio::test]

@@ -1,24 +1,6 @@
 //! What a recipient's server refuses, for now or for good.
 
-use rollbook::application::ports::Clock as _;
-
 use super::*;
-
-/// Delivers whenever the message is due until it has failed: after how many seconds, and how many attempts.
-async fn tried_until_it_ends(rollbook: &Rollbook, customer: &Value) -> (i64, u64) {
-    let beginning = rollbook.clock.now();
-    loop {
-        rollbook.deliver().await;
-        let message = rollbook.message_to(customer).await;
-        if message["state"] != "deferred" {
-            assert_eq!(message["state"], "failed");
-            assert_eq!(message["next_attempt_at"], Value::Null);
-            let age = rollbook.clock.now().duration_since(beginning);
-            return (age.as_secs(), message["attempts"].as_u64().unwrap());
-        }
-        rollbook.pass_until(&message["next_attempt_at"]);
-    }
-}
 
 #[tokio::test]
 async fn a_greylisted_message_is_sent_later_and_still_verifies() {
