@@ -22,6 +22,7 @@ mod edge;
 mod failure;
 mod fields;
 mod health;
+mod host;
 mod json;
 mod json_writer;
 mod key;

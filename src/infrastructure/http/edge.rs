@@ -22,7 +22,7 @@ use super::{
     body::LargestBody,
     cors::Cors,
     failure::{self, Breakdown, Code, Failure},
-    pages,
+    host, pages,
     routes::{Route, Routes},
     server::Limits,
     throttle::Throttle,
@@ -85,6 +85,10 @@ impl Endpoint for Edge {
 
 impl Edge {
     async fn answer(&self, request: Request, route: Option<&Route>) -> Response {
+        if !host::is_clear(&request) {
+            let failure = Failure::new(Code::MalformedRequest, "Name one host in one Host header");
+            return worded(failure.with_header(header::CONNECTION, "close"), route);
+        }
         if !self.limits.target_fits(request.uri()) {
             let failure = Failure::new(Code::TargetTooLong, "The path and query are longer than is taken here");
             return worded(failure, route);

@@ -133,6 +133,33 @@ async fn a_target_may_have_two_kibibytes_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_request_names_one_host() {
+    let rollbook = Rollbook::start().await;
+    for (version, hosts, status) in [
+        ("1.1", "Host: roll.example:8080\r\n", 200),
+        ("1.1", "Host: [::1]:8080\r\n", 200),
+        ("1.1", "Host:\r\n", 200),
+        ("1.0", "", 200),
+        ("1.1", "", 400),
+        ("1.1", "Host: roll.example\r\nHost: roll.example\r\n", 400),
+        ("1.0", "Host: a.example\r\nHost: b.example\r\n", 400),
+        ("1.1", "Host: roll.example/x\r\n", 400),
+        ("1.1", "Host: a@b.example\r\n", 400),
+        ("1.1", "Host: ro ll\r\n", 400),
+        ("1.1", "Host: r\u{f6}ll.example\r\n", 400),
+    ] {
+        let mut client = rollbook.visit().await;
+        client.send(format!("GET /livez HTTP/{version}\r\n{hosts}\r\n")).await;
+        let response = client.response().await;
+        assert_eq!(response.status, status, "{hosts:?}: {response:?}");
+        if status == 400 {
+            assert!(response.body.starts_with("{\"code\":\"MALFORMED_REQUEST\""), "{response:?}");
+            assert!(response.closes(), "{response:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn strange_targets_are_answered_and_harm_nobody() {
     let rollbook = Rollbook::start().await;
     for line in
