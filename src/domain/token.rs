@@ -32,6 +32,17 @@ pub struct Token {
     mac: [u8; 32],
 }
 
+/// What a cursor goes on in: it leads nowhere in any other list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// Customers, from the last one put on the roll.
+    CustomersNewestFirst,
+    /// Customers, from the first one.
+    CustomersOldestFirst,
+    /// Messages.
+    Messages,
+}
+
 /// How long a token is, in characters: 16 bytes of id and 32 of MAC in base64url.
 pub const TOKEN_CHARACTERS: usize = 64;
 
@@ -66,32 +77,32 @@ impl MacKey {
         right.ct_eq(&token.mac).into()
     }
 
-    /// An opaque cursor that goes on behind a row.
+    /// An opaque cursor that goes on behind a row of a list.
     #[must_use]
-    pub fn cursor(&self, row: u64) -> String {
+    pub fn cursor(&self, list: List, row: u64) -> String {
         let mut bytes = [0; CURSOR_BYTES];
         let (head, tail) = bytes.split_at_mut(8);
         head.copy_from_slice(&row.to_be_bytes());
-        tail.copy_from_slice(&self.cursor_mac(row));
+        tail.copy_from_slice(&self.cursor_mac(list, row));
         let mut text = String::with_capacity(CURSOR_CHARACTERS);
         BASE64URL_NOPAD.encode_append(&bytes, &mut text);
         text
     }
 
-    /// The row behind a cursor of ours; none for any other text.
+    /// The row behind a cursor of ours to this list; none for any other text.
     #[must_use]
-    pub fn row_of(&self, cursor: &str) -> Option<u64> {
+    pub fn row_of(&self, list: List, cursor: &str) -> Option<u64> {
         let mut bytes = [0; CURSOR_BYTES];
         if cursor.len() != CURSOR_CHARACTERS || BASE64URL_NOPAD.decode_mut(cursor.as_bytes(), &mut bytes).is_err() {
             return None;
         }
         let (row, mac) = bytes.split_first_chunk()?;
         let row = u64::from_be_bytes(*row);
-        bool::from(self.cursor_mac(row).ct_eq(mac)).then_some(row)
+        bool::from(self.cursor_mac(list, row).ct_eq(mac)).then_some(row)
     }
 
-    fn cursor_mac(&self, row: u64) -> [u8; CURSOR_BYTES - 8] {
-        self.mac(&[b"cursor1", &row.to_be_bytes()]).first_chunk().copied().unwrap_or_default()
+    fn cursor_mac(&self, list: List, row: u64) -> [u8; CURSOR_BYTES - 8] {
+        self.mac(&[b"cursor1", &[list as u8], &row.to_be_bytes()]).first_chunk().copied().unwrap_or_default()
     }
 
     fn verification_mac(&self, id: VerificationId, canonical: &str) -> [u8; 32] {
@@ -176,18 +187,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_another_installation_or_a_made_up_one_leads_nowhere() {
+    fn a_cursor_of_another_list_or_installation_or_a_made_up_one_leads_nowhere() {
         let key = MacKey::new(&[1; 32]);
-        let cursor = key.cursor(77);
-        assert_eq!(key.row_of(&cursor), Some(77));
-        assert_eq!(MacKey::new(&[2; 32]).row_of(&cursor), None);
+        let list = List::CustomersNewestFirst;
+        let cursor = key.cursor(list, 77);
+        assert_eq!(key.row_of(list, &cursor), Some(77));
+        assert_eq!(MacKey::new(&[2; 32]).row_of(list, &cursor), None);
+        for other in [List::CustomersOldestFirst, List::Messages] {
+            assert_eq!(key.row_of(other, &cursor), None, "{other:?}");
+        }
         for text in ["", "77", "AAAAAAAAAAA", &format!("{cursor}A"), &"A".repeat(10_000)] {
-            assert_eq!(key.row_of(text), None, "{text}");
+            assert_eq!(key.row_of(list, text), None, "{text}");
         }
         for at in 0..cursor.len() {
             let mut changed = cursor.clone();
             changed.replace_range(at..=at, if cursor.as_bytes()[at] == b'A' { "B" } else { "A" });
-            assert_eq!(key.row_of(&changed), None, "{changed}");
+            assert_eq!(key.row_of(list, &changed), None, "{changed}");
         }
     }
 

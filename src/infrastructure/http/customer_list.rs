@@ -9,7 +9,7 @@ use crate::{
         Registry,
         ports::{CustomerOrder, CustomerQuery},
     },
-    domain::{email_address::EmailAddress, metadata::Metadata, search::Search},
+    domain::{email_address::EmailAddress, metadata::Metadata, search::Search, token::List},
 };
 
 const MOST_ON_A_PAGE: u32 = 200;
@@ -35,8 +35,9 @@ pub(super) enum CustomerList {
 pub(super) async fn answer(request: &Request, registry: &Registry) -> Result<CustomerList, Failure> {
     let query = query_of(request, registry)?;
     let items = customer_writer::items(query.limit, registry.clock.now());
+    let list = list_in(query.order);
     let page = registry.list_customers(query, items).await?;
-    let cursor = page.next.map(|row| registry.mac_key.cursor(row));
+    let cursor = page.next.map(|row| registry.mac_key.cursor(list, row));
     Ok(CustomerList::Page(Written::new(customer_writer::page(page.text, cursor.as_deref()))))
 }
 
@@ -44,25 +45,25 @@ pub(super) async fn answer(request: &Request, registry: &Registry) -> Result<Cus
 fn query_of(request: &Request, registry: &Registry) -> Result<CustomerQuery, Failure> {
     let mut parameters = Parameters::of(request);
     let limit = parameters.whole("limit", 1, MOST_ON_A_PAGE);
-    let after =
-        parameters.parse("cursor", |cursor| registry.mac_key.row_of(cursor).ok_or("must be the next_cursor of a page"));
+    let order = parameters.parse("sort", |sort| match sort {
+        "-created_at" => Ok(CustomerOrder::NewestFirst),
+        "created_at" => Ok(CustomerOrder::OldestFirst),
+        _ => Err("must be -created_at or created_at"),
+    });
+    let order = order.unwrap_or_default();
+    let after = parameters.cursor(&registry.mac_key, list_in(order));
     let search = parameters.parse("q", Search::parse);
     let email = parameters.parse("email", |email| EmailAddress::parse(email).map(|email| email.canonical().to_owned()));
     let external_id = parameters.parse("external_id", |key| Ok::<_, std::convert::Infallible>(key.to_owned()));
     let verified = parameters.yes_or_no("verified");
     let created_after = parameters.moment("created_after");
     let created_before = parameters.moment("created_before");
-    let order = parameters.parse("sort", |sort| match sort {
-        "-created_at" => Ok(CustomerOrder::NewestFirst),
-        "created_at" => Ok(CustomerOrder::OldestFirst),
-        _ => Err("must be -created_at or created_at"),
-    });
     let metadata = parameters.bracketed("metadata", Metadata::MOST_KEYS);
     parameters.done()?;
     Ok(CustomerQuery {
         after,
         limit: limit.unwrap_or(USUAL_ON_A_PAGE),
-        order: order.unwrap_or_default(),
+        order,
         email,
         external_id,
         verified,
@@ -71,4 +72,11 @@ fn query_of(request: &Request, registry: &Registry) -> Result<CustomerQuery, Fai
         metadata,
         search,
     })
+}
+
+const fn list_in(order: CustomerOrder) -> List {
+    match order {
+        CustomerOrder::NewestFirst => List::CustomersNewestFirst,
+        CustomerOrder::OldestFirst => List::CustomersOldestFirst,
+    }
 }

@@ -16,7 +16,7 @@ use super::{
     fields::Fields,
     key::{CustomersRead, CustomersWrite, Key},
     path_id::PathId,
-    query::{Documented, Whole, YesNo},
+    query::{Documented, NoParameters, Whole, YesNo},
     tags::Tag,
     wire::{Email, Moment},
 };
@@ -51,7 +51,7 @@ pub(super) struct NewCustomer {
     /// The team's own key, unique when set.
     #[oai(validator(min_length = 1, max_length = 200))]
     external_id: Option<String>,
-    /// A BCP 47 tag; picks the mail's language.
+    /// A BCP 47 tag; picks the mail's language. So far all mail is in English.
     #[oai(validator(max_length = 35))]
     locale: Option<String>,
     /// At most 50 keys of at most 40 characters, with values of at most 500.
@@ -142,6 +142,7 @@ impl CustomersApi {
         &self,
         key: Key<CustomersWrite>,
         registry: Data<&Arc<Registry>>,
+        _query: NoParameters,
         body: Body<NewCustomer>,
     ) -> Result<Registered, Failure> {
         let command = RegisterCustomer { particulars: body.0, actor: key.caller.actor() };
@@ -205,6 +206,7 @@ impl CustomersApi {
         request: &Request,
         /// The customer's id.
         id: PathId<CustomerId>,
+        _query: NoParameters,
         /// Validators the caller knows; if the present one is among them the answer is 304.
         #[oai(name = "If-None-Match")]
         _if_none_match: Header<Option<String>>,
@@ -231,6 +233,7 @@ impl CustomersApi {
         registry: Data<&Arc<Registry>>,
         /// The customer's id.
         id: PathId<CustomerId>,
+        _query: NoParameters,
     ) -> Result<Requested, Failure> {
         registry.request_verification(id.0, key.caller.actor()).await.map_err(not_requested)?;
         Ok(Requested::Accepted)

@@ -11,6 +11,7 @@ use super::{
     key::SCHEME,
     promises::{PROMISES, Promise, illustration},
 };
+use crate::domain::{api_key::Scope, metadata::Metadata};
 
 /// The schemas of requests: they refuse what they do not know.
 const REQUEST_SCHEMAS: [&str; 2] = ["NewCustomer", "MailedToken"];
@@ -72,12 +73,18 @@ fn each_schema(document: &mut Value, mut change: impl FnMut(&str, &mut Value)) {
 fn complete_operation(operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
     let Some(promise) = PROMISES.iter().find(|promise| promise.operation == id) else { return };
+    if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
+        parameters.iter_mut().for_each(without_example);
+        if promise.operation == "list_customers" {
+            parameters.push(notes());
+        }
+    }
     let scope = promise.scope.map_or("Public: needs no key.".to_owned(), |scope| format!("Needs the scope `{scope}`."));
     let description = operation.get("description").and_then(Value::as_str).unwrap_or_default();
     let description =
         [description, &scope].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
     operation.insert("description".to_owned(), json!(description));
-    operation.insert("x-scope".to_owned(), json!(promise.scope.map(crate::domain::api_key::Scope::as_str)));
+    operation.insert("x-scope".to_owned(), json!(promise.scope.map(Scope::as_str)));
     if promise.scope.is_none() {
         operation.insert("security".to_owned(), json!([]));
     } else {
@@ -88,6 +95,33 @@ fn complete_operation(operation: &mut Map<String, Value>) {
         responses.values_mut().for_each(complete_headers);
         responses.extend(failures(promise));
     }
+}
+
+/// An example of a parameter would be filled in where the API is tried out, and sent.
+fn without_example(parameter: &mut Value) {
+    if let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) {
+        schema.remove("example");
+    }
+}
+
+/// `metadata[key]=value`, a parameter of many names, which poem-openapi has no words for.
+fn notes() -> Value {
+    json!({
+        "name": "metadata",
+        "in": "query",
+        "style": "deepObject",
+        "explode": true,
+        "description": "Those with all of these notes, each as `metadata[key]=value`.",
+        "schema": {
+            "type": "object",
+            "maxProperties": Metadata::MOST_KEYS,
+            "additionalProperties": { "type": "string" },
+        },
+        // Else something is made up, filled in and sent, see above.
+        "example": {},
+        "required": false,
+        "deprecated": false,
+    })
 }
 
 /// Header names as they are written, and the one that every answer has.

@@ -11,7 +11,7 @@ use super::{
     failure::Failure,
     key::{Key, MailRead},
     path_id::PathId,
-    query::{Documented, Parameters, Whole},
+    query::{Documented, NoParameters, Parameters, Whole},
     tags::Tag,
     wire::{Email, Id, Time},
 };
@@ -21,6 +21,7 @@ use crate::{
         ids::{CustomerId, MessageId},
         mail::Mail,
         message::{Message, MessageKind, MessageState},
+        token::List,
     },
 };
 
@@ -163,15 +164,14 @@ impl MessagesApi {
     ) -> Result<Page, Failure> {
         let mut parameters = Parameters::of(request);
         let limit = parameters.whole("limit", 1, MOST_ON_A_PAGE);
-        let after = parameters
-            .parse("cursor", |cursor| registry.mac_key.row_of(cursor).ok_or("must be the next_cursor of a page"));
+        let after = parameters.cursor(&registry.mac_key, List::Messages);
         let customer = parameters.parse("customer_id", |id| CustomerId::parse(id).ok_or("must be a UUID"));
         parameters.done()?;
         let query = MessageQuery { after, limit: limit.unwrap_or(USUAL_ON_A_PAGE), customer };
         let page = registry.list_messages(query).await?;
         Ok(Page::Messages(Answer(PageBody {
             items: page.messages.into_iter().map(MessageBody::from).collect(),
-            next_cursor: page.next.map(|row| registry.mac_key.cursor(row)),
+            next_cursor: page.next.map(|row| registry.mac_key.cursor(List::Messages, row)),
         })))
     }
 
@@ -185,6 +185,7 @@ impl MessagesApi {
         registry: Data<&Arc<Registry>>,
         /// The message's id.
         id: PathId<MessageId>,
+        _query: NoParameters,
     ) -> Result<Words, Failure> {
         let (message, mail) = registry.read_message(id.0).await.map_err(not_read)?.ok_or_else(Failure::not_found)?;
         let (subject, text, html) =

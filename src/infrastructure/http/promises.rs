@@ -21,6 +21,9 @@ const KEYED: &[Code] = &[Unauthenticated, Forbidden];
 /// What a JSON body may give.
 const BODY: &[Code] = &[MalformedRequest, BodyLate, PayloadTooLarge, UnsupportedMediaType, ValidationError];
 
+/// What the parameters of a query may give, those included that an operation does not know.
+const QUERY: &[Code] = &[ValidationError];
+
 /// All operations.
 pub(super) const PROMISES: &[Promise] = &[
     Promise {
@@ -28,20 +31,20 @@ pub(super) const PROMISES: &[Promise] = &[
         scope: Some(Scope::CustomersWrite),
         failures: &[BODY, KEYED, &[EmailTaken, ExternalIdTaken], ANY],
     },
+    Promise { operation: "list_customers", scope: Some(Scope::CustomersRead), failures: &[KEYED, QUERY, ANY] },
     Promise {
-        operation: "list_customers",
+        operation: "find_customer",
         scope: Some(Scope::CustomersRead),
-        failures: &[KEYED, &[ValidationError], ANY],
+        failures: &[KEYED, QUERY, &[NotFound], ANY],
     },
-    Promise { operation: "find_customer", scope: Some(Scope::CustomersRead), failures: &[KEYED, &[NotFound], ANY] },
     Promise {
         operation: "request_verification",
         scope: Some(Scope::CustomersWrite),
-        failures: &[KEYED, &[NotFound, AlreadyVerified, RateLimited], ANY],
+        failures: &[KEYED, QUERY, &[NotFound, AlreadyVerified, RateLimited], ANY],
     },
     Promise { operation: "verify_email", scope: None, failures: &[BODY, &[TokenExpired, TokenInvalid], ANY] },
-    Promise { operation: "list_messages", scope: Some(Scope::MailRead), failures: &[KEYED, &[ValidationError], ANY] },
-    Promise { operation: "read_message", scope: Some(Scope::MailRead), failures: &[KEYED, &[NotFound], ANY] },
+    Promise { operation: "list_messages", scope: Some(Scope::MailRead), failures: &[KEYED, QUERY, ANY] },
+    Promise { operation: "read_message", scope: Some(Scope::MailRead), failures: &[KEYED, QUERY, &[NotFound], ANY] },
 ];
 
 /// What a failure means and what it looks like, for the document.
@@ -97,7 +100,7 @@ pub(super) const fn illustration(code: Code) -> Illustration {
             ("The body is not plain JSON by its own word.", "Send the body as Content-Type: application/json", None)
         }
         ValidationError => (
-            "Fields are refused: each bad one is named, once.",
+            "Fields or parameters are refused: each bad one is named, once.",
             "Validation failed",
             Some(("email", "must be one address like name@example.org")),
         ),

@@ -11,6 +11,7 @@ use poem_openapi::{
 };
 
 use super::failure::{Detail, Failure};
+use crate::domain::token::{List, MacKey};
 
 /// What a query string holds, and what was found wrong with it so far.
 pub(super) struct Parameters {
@@ -65,6 +66,13 @@ impl Parameters {
         self.parse(name, |text| moment(text).ok_or("must be a moment such as 2026-01-31T12:00:00Z"))
     }
 
+    /// The row to go on behind, in this list.
+    pub(super) fn cursor(&mut self, key: &MacKey, list: List) -> Option<u64> {
+        self.parse("cursor", |cursor| {
+            key.row_of(list, cursor).ok_or("must be the next_cursor of a page of this list, in the same order")
+        })
+    }
+
     /// Parameters of the form `name[key]=value`, by their keys, of which there may be so many.
     pub(super) fn bracketed(&mut self, name: &str, most: usize) -> Vec<(String, String)> {
         let key_of = |full: &str| Some(full.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
@@ -91,13 +99,33 @@ impl Parameters {
     }
 }
 
-/// A moment in RFC 3339. The last day of the year 9999, which many give for "ever", ends a little too late for
-/// [`Timestamp`]: it stands for the last moment there is.
+/// A moment in RFC 3339 (section 5.6). The last day of the year 9999, which many give for "ever", ends a little too late
+/// for [`Timestamp`]: it stands for the last moment there is.
 fn moment(text: &str) -> Option<Timestamp> {
-    let is_ever = |pieces: &Pieces<'_>| {
-        pieces.date() >= date(9999, 12, 30) && pieces.time().is_some() && pieces.offset().is_some()
-    };
+    if !is_rfc3339(text) {
+        return None;
+    }
+    let is_ever = |pieces: &Pieces<'_>| pieces.date() >= date(9999, 12, 30);
     text.parse().ok().or_else(|| Pieces::parse(text).ok().filter(is_ever).map(|_| Timestamp::MAX))
+}
+
+/// Whether a text has the form of `date-time`. Of ISO 8601 jiff takes more: no seconds, a comma before a fraction, a zone.
+fn is_rfc3339(text: &str) -> bool {
+    const LOCAL: &str = "0000-00-00T00:00:00";
+    let is_digit = |c: char| c.is_ascii_digit();
+    let Some((local, rest)) = text.split_at_checked(LOCAL.len()) else { return false };
+    let offset = match rest.strip_prefix('.') {
+        Some(fraction) if fraction.starts_with(is_digit) => fraction.trim_start_matches(is_digit),
+        _ => rest,
+    };
+    fits(local, LOCAL) && ["Z", "+00:00", "-00:00"].iter().any(|form| fits(offset, form))
+}
+
+/// Whether a text has a digit for each zero of a form, and else what the form has, in either case.
+fn fits(text: &str, form: &str) -> bool {
+    let one =
+        |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte.eq_ignore_ascii_case(&form) };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(one)
 }
 
 /// A parameter that the document names and [`Parameters`] judges: nothing is read here.
@@ -124,6 +152,24 @@ impl<'a, T: Type> ApiExtractor<'a> for Documented<T> {
 
     async fn from_request(_: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<T>) -> poem::Result<Self> {
         Ok(Self(PhantomData))
+    }
+}
+
+/// An operation that takes no parameters in its query says so: what was sent in the belief that it does something is
+/// refused, not ignored.
+pub(super) struct NoParameters;
+
+impl<'a> ApiExtractor<'a> for NoParameters {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        if request.uri().query().is_some() {
+            Parameters::of(request).done()?;
+        }
+        Ok(Self)
     }
 }
 
@@ -172,6 +218,38 @@ documented!(
 #[cfg(test)]
 mod tests {
     use super::moment;
+
+    #[test]
+    fn a_moment_is_what_rfc_3339_says_and_no_more_of_iso_8601() {
+        for good in [
+            "2026-01-31T12:00:00Z",
+            "2026-01-31t12:00:00.5z",
+            "2026-01-31T12:00:00.123456789Z",
+            "2026-01-31T12:00:00-08:00",
+            "1969-12-31T23:59:60+01:00",
+        ] {
+            assert!(moment(good).is_some(), "{good}");
+        }
+        for bad in [
+            "today",
+            "",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "2026-01-31T12:00Z",
+            "20260131T120000Z",
+            "2026-01-31T12:00:00,5Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00+1:00",
+            "2026-01-31T12:00:00+0100",
+            "2026-01-31T12:00:00Z[Europe/Paris]",
+            "+002026-01-31T12:00:00Z",
+            "2026-01-31 12:00:00Z",
+            "2026-02-30T12:00:00Z",
+            "2026-01-31T12:00:0\u{e9}Z",
+        ] {
+            assert_eq!(moment(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_day_at_the_end_of_time_is_a_moment_only_as_a_whole() {

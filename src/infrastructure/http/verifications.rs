@@ -11,6 +11,7 @@ use super::{
     body::{Body, Wire},
     failure::{Code, Failure},
     fields::Fields,
+    query::NoParameters,
     tags::Tag,
     wire::{Email, Id, Time},
 };
@@ -68,7 +69,12 @@ impl VerificationsApi {
     ///
     /// The token is the proof. Twice is once: a repeat answers 200 and changes nothing.
     #[oai(path = "/", method = "post", operation_id = "verify_email")]
-    async fn verify(&self, registry: Data<&Arc<Registry>>, body: Body<MailedToken>) -> Result<Verified, Failure> {
+    async fn verify(
+        &self,
+        registry: Data<&Arc<Registry>>,
+        _query: NoParameters,
+        body: Body<MailedToken>,
+    ) -> Result<Verified, Failure> {
         let verified = registry.verify_email(&body.0).await.map_err(not_verified)?;
         let message =
             if verified.repeated { "This address was already confirmed" } else { "This address is confirmed" };

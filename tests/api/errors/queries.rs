@@ -1,7 +1,7 @@
 //! Query parameters that are refused, all at once like the fields of a body.
 
 use super::assert_failure;
-use crate::harness::Rollbook;
+use crate::harness::{Rollbook, operations};
 
 #[tokio::test]
 async fn each_bad_parameter_is_named_once_and_all_at_once() {
@@ -43,6 +43,18 @@ async fn each_bad_parameter_is_named_once_and_all_at_once() {
     }
 }
 
+/// What an operation does not know is not there to be ignored: who sent it counts on it.
+#[tokio::test]
+async fn no_operation_ignores_a_parameter() {
+    let rollbook = Rollbook::start().await;
+    for operation in operations() {
+        let path = format!("{}?on_duplicates=return", operation.path());
+        let answer = rollbook.send(operation.method.clone(), &path, Some(&rollbook.key), &[], None).await;
+        assert_failure(&answer, 422, "VALIDATION_ERROR");
+        assert_eq!(answer.fields(), ["on_duplicates"], "{}", operation.id());
+    }
+}
+
 #[tokio::test]
 async fn a_cursor_is_taken_only_as_it_was_given() {
     let rollbook = Rollbook::start().await;
@@ -58,5 +70,9 @@ async fn a_cursor_is_taken_only_as_it_was_given() {
         let answer = rollbook.get(&format!("/api/messages?cursor={changed}")).await;
         assert_failure(&answer, 422, "VALIDATION_ERROR");
         assert_eq!(answer.fields(), ["cursor"], "{changed}");
+    }
+    for other in ["/api/customers?", "/api/customers?sort=created_at&"] {
+        let answer = rollbook.get(&format!("{other}cursor={cursor}")).await;
+        assert_eq!((answer.status, answer.fields()), (422, vec!["cursor".to_owned()]), "{other}");
     }
 }
