@@ -61,6 +61,8 @@ pub enum RegisterError {
     EmailTaken {
         /// Whose it is.
         by: CustomerId,
+        /// Whose the external id is, where that is on the roll too.
+        external_id_of: Option<CustomerId>,
     },
     /// The team's own key is on the roll already.
     #[error("the external id is on the roll")]

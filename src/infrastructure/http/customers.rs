@@ -256,18 +256,26 @@ fn is_among(etag: &str, known: &str) -> bool {
 
 /// A key that may read learns whose the address is.
 fn not_registered(error: RegisterError, caller: &Caller) -> Failure {
-    let taken = |code, field: &str, thing: &str, by: CustomerId| {
-        let failure = Failure::new(code, format!("The {thing} is on the roll already"));
-        if caller.may(Scope::CustomersRead) {
-            failure
-                .with_detail(field, format!("is on the roll already, as customer {by}"))
-                .with_header(header::LOCATION, &location(by))
+    let may_read = caller.may(Scope::CustomersRead);
+    let with_holder = |failure: Failure, field: &str, by: CustomerId| {
+        if may_read {
+            failure.with_detail(field, format!("is on the roll already, as customer {by}"))
         } else {
             failure.with_detail(field, "is on the roll already")
         }
     };
+    let taken = |code, field: &str, thing: &str, by: CustomerId| {
+        let failure = with_holder(Failure::new(code, format!("The {thing} is on the roll already")), field, by);
+        if may_read { failure.with_header(header::LOCATION, &location(by)) } else { failure }
+    };
     match error {
-        RegisterError::EmailTaken { by } => taken(Code::EmailTaken, "email", "e-mail address", by),
+        RegisterError::EmailTaken { by, external_id_of } => {
+            let failure = taken(Code::EmailTaken, "email", "e-mail address", by);
+            match external_id_of {
+                Some(by) => with_holder(failure, "external_id", by),
+                None => failure,
+            }
+        }
         RegisterError::ExternalIdTaken { by } => taken(Code::ExternalIdTaken, "external_id", "external id", by),
         RegisterError::Store(error) => error.into(),
     }

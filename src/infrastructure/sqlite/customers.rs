@@ -126,26 +126,23 @@ fn metadata_text(metadata: &Metadata) -> rusqlite::Result<String> {
 }
 
 /// The index decides whether something is taken; who has it is looked up only then, in the same transaction. Where both
-/// are taken the address counts: which index SQLite asks first is its own affair.
+/// are taken both are told: which index SQLite asks first is its own affair.
 fn refusal(db: &Connection, wanted: &Particulars, error: rusqlite::Error) -> rusqlite::Result<RegisterError> {
     let holder = |column: &str, value: &str| {
         let query = format!("SELECT id, id_tail FROM customers WHERE {column} = ?1");
         db.query_row(&query, [value], |row| Columns::of(row).customer_id()).optional()
     };
-    let email_is_taken = violates_unique(&error, "customers.email_canonical");
-    let external_id_is_taken = violates_unique(&error, "customers.external_id");
-    if (email_is_taken || external_id_is_taken)
-        && let Some(by) = holder("email_canonical", wanted.email.canonical())?
-    {
-        return Ok(RegisterError::EmailTaken { by });
+    if !["customers.email_canonical", "customers.external_id"].iter().any(|column| violates_unique(&error, column)) {
+        return Ok(error.into());
     }
-    if external_id_is_taken
-        && let Some(key) = &wanted.external_id
-        && let Some(by) = holder("external_id", key.as_str())?
-    {
-        return Ok(RegisterError::ExternalIdTaken { by });
-    }
-    Ok(error.into())
+    let email_of = holder("email_canonical", wanted.email.canonical())?;
+    let external_id_of =
+        wanted.external_id.as_ref().map(|key| holder("external_id", key.as_str())).transpose()?.flatten();
+    Ok(match (email_of, external_id_of) {
+        (Some(by), external_id_of) => RegisterError::EmailTaken { by, external_id_of },
+        (None, Some(by)) => RegisterError::ExternalIdTaken { by },
+        (None, None) => error.into(),
+    })
 }
 
 /// A customer from [`customer_columns`].

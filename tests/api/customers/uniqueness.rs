@@ -73,9 +73,19 @@ async fn external_ids_are_told_apart_by_every_character_and_none_is_not_one() {
 }
 
 #[tokio::test]
-async fn where_both_are_taken_the_address_is_what_is_said() {
+async fn an_address_and_an_external_id_that_are_both_taken_are_both_told() {
     let rollbook = Rollbook::start().await;
-    let ada = json!({ "name": "Ada", "email": "ada@example.org", "external_id": "crm-1" });
-    assert_eq!(rollbook.post("/api/customers", &ada).await.status, 201);
-    assert_eq!(rollbook.post("/api/customers", &ada).await.code(), "EMAIL_TAKEN");
+    let ada = rollbook.register("ada@example.org").await;
+    let eve = json!({ "name": "Eve", "email": "eve@example.org", "external_id": "crm-1" });
+    let eve = rollbook.post("/api/customers", &eve).await.json();
+    let both = json!({ "name": "Kim", "email": "ada@example.org", "external_id": "crm-1" });
+    let refused = rollbook.post("/api/customers", &both).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "EMAIL_TAKEN"));
+    assert_eq!(refused.fields(), ["email", "external_id"]);
+    let location = format!("/api/customers/{}", ada["id"].as_str().unwrap());
+    assert_eq!(refused.header("location"), Some(location.as_str()));
+    for (detail, holder) in [(0, &ada), (1, &eve)] {
+        let message = refused.json()["details"][detail]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(holder["id"].as_str().unwrap()), "{message}");
+    }
 }
