@@ -6,11 +6,16 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
+
 use super::{Registry, ports::StoreError};
 use crate::domain::{
     api_key::{ApiKey, KeyId, PresentedKey, Scope},
     history::Actor,
 };
+
+/// A use of a key is noted when the last one that was is so long ago.
+const USES_ARE_NOTED_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Somebody whose key counts.
 #[derive(Debug, Clone)]
@@ -56,7 +61,18 @@ impl Registry {
         let looked_up = self.clock.monotonic();
         let found = self.keys.find(presented.id).await?.map(Arc::new);
         self.remember_key(presented.id, found.clone(), looked_up);
-        Ok(found.and_then(|key| self.caller(&presented, key)))
+        let caller = found.and_then(|key| self.caller(&presented, key));
+        if let Some(Caller { key }) = &caller {
+            self.note_use(key);
+        }
+        Ok(caller)
+    }
+
+    fn note_use(&self, key: &ApiKey) {
+        let now = self.clock.now();
+        if key.last_used_at.is_none_or(|last| now.duration_since(last) >= USES_ARE_NOTED_EVERY) {
+            self.keys.note_use(key.id, now);
+        }
     }
 
     fn caller(&self, presented: &PresentedKey, key: Arc<ApiKey>) -> Option<Caller> {

@@ -231,6 +231,9 @@ pub trait ApiKeys: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes that a key was used. Nobody waits for it, and where much is to be written it may be left out.
+    fn note_use(&self, id: KeyId, now: Timestamp);
 }
 
 /// Whether the store can be relied on.

@@ -87,8 +87,13 @@ async fn list(desk: &KeyDesk, json: bool) -> Result<(), Failed> {
         say("rollbook: there are no keys; rollbook key create --name NAME --scope SCOPE makes one");
     }
     let line = |key: &ApiKey| {
-        let state = if key.counts(now) { "counts" } else { "revoked" };
-        format!("{}  {state:<7}  {:.0}  {}  {}\n", key.id, key.created_at, key.name.as_str(), words(key))
+        let state = match key.revoked_at {
+            Some(_) => "revoked",
+            None if key.counts(now) => "counts",
+            None => "expired",
+        };
+        let used = key.last_used_at.map_or("never used".to_owned(), |last| format!("last used {last:.0}"));
+        format!("{}  {state:<7}  {:.0}  {}  {}  {used}\n", key.id, key.created_at, key.name.as_str(), words(key))
     };
     print(&keys.iter().map(line).collect::<String>())
 }

@@ -160,7 +160,7 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used.
+    /// When it was last used, to the hour or so: not every use is noted.
     pub last_used_at: Option<Timestamp>,
 }
 

@@ -242,3 +242,26 @@ async fn no_secret_of_a_key_is_kept_anywhere() {
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
+
+#[tokio::test]
+async fn when_a_key_was_last_used_is_noted_to_the_hour() {
+    let rollbook = Rollbook::start().await;
+    let other = store(&rollbook, |_| {}).await.expose().to_owned();
+    let last_used = async |key: &str| {
+        // Who registers is answered once all that was queued before is written.
+        rollbook.register(&format!("{}@example.org", rollbook.registry.clock.now().as_second())).await;
+        let keys = rollbook.registry.keys.list().await.unwrap();
+        keys.into_iter().find(|listed| listed.id == id_of(key)).unwrap().last_used_at
+    };
+    assert_eq!(look(&rollbook, &format!("Bearer {}x", &other[..other.len() - 1])).await, 401);
+    assert_eq!(last_used(&other).await, None, "somebody else's try is no use");
+    let mut noted = rollbook.registry.clock.now();
+    for (minutes, is_noted) in [(1, true), (59, false), (1, true), (60 * 24, true)] {
+        rollbook.pass(Duration::from_mins(minutes));
+        assert_eq!(look(&rollbook, &format!("Bearer {other}")).await, 404);
+        if is_noted {
+            noted = rollbook.registry.clock.now();
+        }
+        assert_eq!(last_used(&other).await, Some(noted), "{minutes} minutes later");
+    }
+}

@@ -50,6 +50,13 @@ impl ApiKeys for SqliteStore {
             })
             .await
     }
+
+    fn note_use(&self, id: KeyId, now: Timestamp) {
+        self.writer.offer(move |tx| {
+            let note = "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1";
+            tx.execute(note, (id.to_string(), micros(now))).map(drop)
+        });
+    }
 }
 
 fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {

@@ -89,7 +89,7 @@ impl Writer {
         F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Overloaded)?;
-        self.enqueue(place, command).await
+        answer(self.enqueue(Some(place), command)).await
     }
 
     /// The same for what must not be shed, such as the outcome of a mail: it waits for a place.
@@ -100,18 +100,22 @@ impl Writer {
         F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| stopped())?;
-        self.enqueue(place, command).await
+        answer(self.enqueue(Some(place), command)).await
+    }
+
+    /// The same for what nobody waits for; where the queue is full, or nothing can be written, it is left out.
+    pub(super) fn offer<F>(&self, command: F)
+    where
+        F: Fn(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
+    {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            drop(self.enqueue(Some(place), move |tx| command(tx).map_err(StoreError::from)));
+        }
     }
 
     /// Lets the writer look what there is to do besides commands. Nobody waits for it.
     pub(super) fn wake(&self) {
-        let command = |_: &Transaction<'_>| Ok::<_, StoreError>(());
-        let waiting =
-            Waiting { command, result: None, answer: oneshot::channel().0, place: None, since: self.commits.time() };
-        if let Some(queue) = &self.queue {
-            // A writer that has stopped has nothing more to do.
-            let _ = queue.send(Box::new(waiting));
-        }
+        drop(self.enqueue(None, |_| Ok::<_, StoreError>(())));
     }
 
     /// Whether the last transaction failed, so that only another one can tell whether the next will.
@@ -119,18 +123,25 @@ impl Writer {
         self.in_trouble.load(Ordering::Relaxed)
     }
 
-    async fn enqueue<T, E, F>(&self, place: OwnedSemaphorePermit, command: F) -> Result<T, E>
+    /// Puts a command in the queue; of a writer that has stopped no answer comes.
+    fn enqueue<T, E, F>(&self, place: Option<OwnedSemaphorePermit>, command: F) -> oneshot::Receiver<Result<T, E>>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
         F: Fn(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { command, result: None, answer, place: Some(place), since: self.commits.time() };
-        let Some(queue) = &self.queue else { return Err(stopped().into()) };
-        queue.send(Box::new(waiting)).map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped().into()))
+        let waiting = Waiting { command, result: None, answer, place, since: self.commits.time() };
+        if let Some(queue) = &self.queue {
+            // Dropped where the thread has ended, with the sender of the answer.
+            let _ = queue.send(Box::new(waiting));
+        }
+        answered
     }
+}
+
+async fn answer<T, E: From<StoreError>>(answered: oneshot::Receiver<Result<T, E>>) -> Result<T, E> {
+    answered.await.unwrap_or_else(|_| Err(stopped().into()))
 }
 
 impl Drop for Writer {
