@@ -1,7 +1,5 @@
 //! The outbox behind its port.
 
-use std::iter;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -50,11 +48,9 @@ const DUE: &str = "SELECT (SELECT min(due_at) FROM outbox WHERE due_at IS NOT NU
     (SELECT max(due_at) FROM outbox WHERE due_at IS NOT NULL)";
 
 /// What lies beyond the horizon comes after all that is properly due.
-const FIND_DUE: &str = concat!(
-    select_message!(),
-    " WHERE o.id = coalesce((SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT 1),",
-    " (SELECT id FROM outbox WHERE due_at > ?2 ORDER BY due_at LIMIT 1))"
-);
+const NEXT_DUE: &str = "SELECT coalesce((SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT 1), \
+    (SELECT id FROM outbox WHERE due_at > ?2 ORDER BY due_at LIMIT 1))";
+const READ: &str = concat!(select_message!(), " WHERE o.id = ?1");
 const CLAIM: &str = "UPDATE outbox SET due_at = ?2, claimed = 1 WHERE id = ?1";
 const IS_CLAIMED: &str = "SELECT 1 FROM outbox WHERE id = ?1 AND claimed AND due_at = ?2";
 const GIVE_BACK: &str = "UPDATE outbox SET due_at = ?3, claimed = 0 WHERE id = ?1 AND claimed AND due_at = ?2";
@@ -88,7 +84,10 @@ impl Outbox for SqliteStore {
         if due.is_none_or(|(first, last)| first > terms.now && last <= terms.horizon) {
             return Ok(Claim::NothingUntil(due.map(|(first, _)| first)));
         }
-        let claimed = self.writer.write_patiently(move |tx| claim(tx, terms)).await?;
+        let (claimed, unreadable) = self.writer.write_patiently(move |tx| claim(tx, terms)).await?;
+        if unreadable > 0 {
+            tracing::error!(messages = unreadable, "mail cannot be sent: it cannot be read, or its customer is gone");
+        }
         if claimed.is_empty() {
             return Ok(Claim::NothingUntil(self.due().await?.map(|(first, _)| first)));
         }
@@ -186,27 +185,23 @@ pub(super) fn cancel_waiting(tx: &Transaction<'_>, customer: i64) -> rusqlite::R
     Ok(())
 }
 
-/// Claims one message after the other, so that they come in the order in which they were due.
-fn claim(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Vec<Leased>, StoreError> {
-    let mut claimed = Vec::new();
-    for next in iter::from_fn(|| claim_next(tx, terms).transpose()).take(terms.most) {
-        match next {
-            Ok(leased) => claimed.push(leased),
-            // One that cannot be read must not hold up those that were due before it.
-            Err(_) if !claimed.is_empty() => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(claimed)
-}
-
-fn claim_next(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<Option<Leased>, StoreError> {
+/// Claims one message after the other, so that they come in the order in which they were due. One that cannot be read is
+/// claimed and counted: it holds up nobody until its claim lapses, and is looked at again then.
+fn claim(tx: &Transaction<'_>, terms: ClaimTerms) -> Result<(Vec<Leased>, usize), StoreError> {
+    let (mut claimed, mut unreadable) = (Vec::new(), 0);
     let due = (micros(terms.now), micros(terms.horizon));
-    let Some(message) = tx.prepare_cached(FIND_DUE)?.query_row(due, message).optional()? else { return Ok(None) };
-    let leased = Leased { message, until: terms.lease_until };
-    let (key, until) = claim_key(&leased);
-    tx.execute_kept(CLAIM, params![key, until])?;
-    Ok(Some(leased))
+    for _ in 0..terms.most {
+        let key: Option<i64> = tx.prepare_cached(NEXT_DUE)?.query_row(due, |row| row.get(0))?;
+        let Some(key) = key else { break };
+        match tx.prepare_cached(READ)?.query_row([key], message).optional() {
+            Ok(Some(message)) => claimed.push(Leased { message, until: terms.lease_until }),
+            Ok(None) => unreadable += 1,
+            Err(error) if error.sqlite_error().is_none() => unreadable += 1,
+            Err(error) => return Err(error.into()),
+        }
+        tx.execute_kept(CLAIM, params![key, micros(terms.lease_until)])?;
+    }
+    Ok((claimed, unreadable))
 }
 
 fn give_back(tx: &Transaction<'_>, unsent: &[Leased]) -> Result<(), StoreError> {

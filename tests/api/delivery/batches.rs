@@ -179,3 +179,27 @@ async fn a_mail_that_is_asked_for_again_while_it_waits_leaves_once() {
     assert_eq!(names_of_mails(&peer), ["ada", "bob"]);
     assert_eq!(rollbook.deeds(&customers[1]), ["registered", "verification_requested", "mail_sent"]);
 }
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_or_whose_customer_is_gone_holds_up_no_other() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    register_all(&rollbook, &["ada", "eve", "kim"]).await;
+    let by_hand = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; \
+        DELETE FROM customers WHERE email = 'ada@example.org'; \
+        UPDATE outbox SET kind = 'pigeon' WHERE customer_id = (SELECT id FROM customers WHERE email = 'eve@example.org')";
+    rollbook.database().execute_batch(by_hand).unwrap();
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    assert_eq!(peer.next_mail().await.to, ["kim@example.org"]);
+    let nothing_is_due = rollbook.deliver_next().await.unwrap().unwrap_err();
+    assert!(
+        matches!(nothing_is_due, Due::Later(Some(next)) if next > rollbook.registry.clock.now()),
+        "{nothing_is_due:?}"
+    );
+
+    let mend = "PRAGMA ignore_check_constraints = ON; UPDATE outbox SET kind = 'verification'";
+    rollbook.database().execute_batch(mend).unwrap();
+    rollbook.pass(HOUR);
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent], "once it can be read");
+    assert_eq!(peer.next_mail().await.to, ["eve@example.org"]);
+}
