@@ -37,7 +37,7 @@ impl Registry {
     /// # Errors
     /// [`StoreError`]; what waits in memory stays there.
     pub async fn next_due(&self) -> Result<Due, StoreError> {
-        self.memory.owed.pay(self.outbox.as_ref()).await?;
+        self.pay_owed().await?;
         let now = self.clock.now();
         match self.with_relay(|relay| relay.admit(now)) {
             Ok(Admission::All) => self.find_due(now, MOST_AT_ONCE).await,
@@ -53,6 +53,14 @@ impl Registry {
                 Ok(Due::WithRelay(until))
             }
         }
+    }
+
+    /// Writes down what is still owed to the outbox.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what is not written stays owed.
+    pub async fn pay_owed(&self) -> Result<(), StoreError> {
+        self.memory.owed.pay(self.outbox.as_ref()).await
     }
 
     /// Gives back what is claimed and not begun, for others to send or for another day: it is due as it was.
@@ -84,10 +92,11 @@ impl Registry {
             return Ok(Due::Now(message));
         }
         let begin_by = self.clock.monotonic() + self.policy.lease.unsigned_abs() / WAITING_PART_OF_LEASE;
-        let mut claimed = match self.outbox.claim_due(self.claim_terms(now, most)).await? {
-            Claim::Taken(claimed) => claimed.into_iter(),
+        let claimed = match self.outbox.claim_due(self.claim_terms(now, most)).await? {
+            Claim::Taken(claimed) => claimed,
             Claim::NothingUntil(next) => return Ok(Due::Later(next)),
         };
+        let mut claimed = claimed.into_iter().filter(|leased| !self.memory.owed.is_unwritable(leased.message.id));
         // The first is handed out however long the claim took: where a lease is short something is sent all the same.
         let first = claimed.next();
         self.memory.claimed.put(claimed.map(|leased| Waiting { leased, begin_by }));

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::{
     sync::{Notify, watch},
     task::{JoinError, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -23,6 +23,9 @@ const LONGEST_REST: Duration = Duration::from_secs(15);
 
 /// How long it rests when something broke down: what fails or panics at once would do so again at once.
 const REST_AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
+
+/// How long it rests at a stop between two tries to write down what became of mails.
+const REST_BETWEEN_PAYMENTS: Duration = Duration::from_millis(50);
 
 /// Delivers in so many sessions until `stop` changes. Then what waits for a session is given back, and the mails under
 /// way are finished.
@@ -56,6 +59,12 @@ pub async fn run(registry: Registry, sessions: usize, bell: Arc<Notify>, mut sto
     }
     while let Some(ended) = sending.join_next().await {
         broke_down(ended);
+    }
+    // What was sent and is not written down would be sent again.
+    while let Err(error) = registry.pay_owed().await
+        && error.may_pass()
+    {
+        sleep(REST_BETWEEN_PAYMENTS).await;
     }
 }
 
@@ -113,7 +122,12 @@ fn tell(delivery: &Delivery) {
 }
 
 fn waits_for_the_database(error: &StoreError) {
-    tracing::error!(%error, cause = ?std::error::Error::source(error), "mail waits for the database");
+    let cause = std::error::Error::source(error);
+    if error.may_pass() {
+        tracing::error!(%error, ?cause, "mail waits for the database");
+    } else {
+        tracing::error!(%error, ?cause, "what became of a mail cannot be written down; it waits for the next start");
+    }
 }
 
 fn until_then(registry: &Registry, then: Option<Timestamp>) -> Duration {

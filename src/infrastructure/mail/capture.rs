@@ -4,17 +4,18 @@ use async_trait::async_trait;
 
 use crate::{
     application::ports::Mailer,
-    domain::mail::{Mail, SendFault},
+    domain::mail::{Mail, SendFault, Stage},
 };
 
-/// Takes every mail and sends none. In capture a message is born as sent; what comes here was queued before the
-/// operator changed to capture, and becomes readable by counting as sent too.
+/// Sends nothing. In capture a message is born as sent and comes by no mailer; what comes here was queued for a relay
+/// before. It waits for that, readable as all mail is in capture: a start that lacks the relay's settings loses nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct CaptureMailer;
 
 #[async_trait]
 impl Mailer for CaptureMailer {
     async fn send(&self, _mail: &Mail) -> Result<(), SendFault> {
-        Ok(())
+        let words = "mail is captured now; this one was queued for a relay and waits for a start with its settings";
+        Err(SendFault::new(Stage::Connect, None, words))
     }
 }

@@ -1,6 +1,12 @@
 //! Crashes, cut connections and a database in somebody else's hands.
 
-use rollbook::application::ports::{Claim, Clock as _, StoreError};
+use std::sync::Arc;
+
+use rollbook::{
+    application::ports::{Claim, Clock as _, StoreError},
+    infrastructure::worker,
+};
+use tokio::sync::watch;
 
 use super::*;
 
@@ -112,13 +118,66 @@ async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sen
 }
 
 #[tokio::test]
-async fn mail_queued_for_a_relay_can_be_read_after_a_change_to_capture() {
+async fn a_stop_writes_down_what_is_owed() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    peer.on(At::Dot, Do::Wait);
+    let (sent, other) = tokio::join!(rollbook.deliver_next(), async {
+        peer.reached(At::Dot).await;
+        let other = rollbook.lock();
+        peer.go_on();
+        other
+    });
+    assert!(matches!(sent, Err(StoreError::Unavailable(_))), "{sent:?}");
+
+    let (_, stopped) = watch::channel(());
+    let worker = worker::run(rollbook.registry.clone(), 1, Arc::default(), stopped);
+    tokio::join!(worker, async { drop(other) });
+    assert_eq!(shown(&rollbook, &ada).await, ("sent".into(), Value::Null));
+}
+
+#[tokio::test]
+async fn a_mail_whose_outcome_can_never_be_written_is_sent_once_until_the_next_start() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    rollbook.register("ada@example.org").await;
+    rollbook.register("eve@example.org").await;
+    let refuse = "CREATE TRIGGER refusing BEFORE UPDATE OF state ON outbox \
+        WHEN NEW.state = 'sent' AND NEW.customer_id = (SELECT id FROM customers WHERE email = 'ada@example.org') \
+        BEGIN SELECT RAISE(ABORT, 'a fault of ours'); END";
+    rollbook.database().execute_batch(refuse).unwrap();
+    let sent = rollbook.deliver_next().await;
+    assert!(matches!(sent, Err(StoreError::Broken(_))), "{sent:?}");
+    for _ in 0..3 {
+        rollbook.deliver().await;
+        rollbook.pass(HOUR);
+    }
+    assert_eq!(peer.mails_so_far().len(), 2, "ada's and eve's");
+
+    rollbook.database().execute_batch("DROP TRIGGER refusing").unwrap();
+    let rollbook = rollbook.restart().await;
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    assert_eq!(peer.next_mail().await.to, ["ada@example.org"]);
+}
+
+#[tokio::test]
+async fn mail_queued_for_a_relay_waits_for_it_while_mail_is_captured_and_can_be_read_meanwhile() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[]).await;
     let ada = rollbook.register("ada@example.org").await;
     let rollbook = rollbook.restart_with(&[("mail_transport", "capture")]).await;
-    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    let delivered = rollbook.deliver().await;
+    assert!(matches!(delivered[..], [Delivery::RelayFault(..)]), "{delivered:?}");
+    let (state, words) = shown(&rollbook, &ada).await;
+    assert_eq!(state, "deferred");
+    assert!(words.as_str().unwrap().contains("mail is captured now"), "{words}");
+    assert_eq!(rollbook.metric("rollbook_smtp_relay_up").await, 0);
     let token = rollbook.captured_token(&ada).await;
-    assert_eq!(rollbook.press(&token).await.status, 200);
-    assert_eq!(peer.connections(), 0);
+
+    let rollbook = rollbook.restart_with(&[("mail_transport", "smtp")]).await;
+    rollbook.pass(HOUR);
+    assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
+    let mail = peer.next_mail().await;
+    assert_eq!((mail.to.clone(), mail.token()), (vec!["ada@example.org".to_owned()], token));
 }
