@@ -71,9 +71,15 @@ impl Registry {
     pub async fn verify_email(&self, token: &str) -> Result<EmailVerified, VerifyEmailError> {
         let now = self.clock.now();
         let proof = self.believed(token).await?;
-        if proof.standing(now) == Standing::Expired {
-            let customer = self.proven_customer(&proof).await?.ok_or(VerifyEmailError::Expired)?;
+        let standing = proof.standing(now);
+        // A repeat is answered without a turn at the writer: whoever was mailed once can repeat it for ever.
+        if standing != Standing::Open
+            && let Some(customer) = self.proven_customer(&proof).await?
+        {
             return Ok(EmailVerified { customer, repeated: true });
+        }
+        if standing == Standing::Expired {
+            return Err(VerifyEmailError::Expired);
         }
         let event =
             Event { customer_id: proof.customer_id, at: now, deed: Deed::Verified, actor: Actor::Owner, note: None };

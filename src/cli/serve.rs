@@ -1,6 +1,6 @@
 //! `rollbook serve`: the server, until it is told to stop.
 
-use std::{net::SocketAddr, path::Path, pin::pin};
+use std::{net::SocketAddr, path::Path, pin::pin, time::Duration};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// How long the process waits at its end for threads that nobody waits for any more.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+
 pub(super) fn run(config: &Config) -> Result<(), Failed> {
     let form = match config.log.format {
         LogFormat::Pretty => Form::Pretty,
@@ -23,7 +26,10 @@ pub(super) fn run(config: &Config) -> Result<(), Failed> {
     };
     telemetry::start_log(config.log.filter.clone(), form).map_err(std::io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    let served = runtime.block_on(serve(config));
+    // A look-up of a name that was given up goes on in a thread of its own, and nobody is to wait for that.
+    runtime.shutdown_timeout(LAST_WORDS);
+    served
 }
 
 async fn serve(config: &Config) -> Result<(), Failed> {

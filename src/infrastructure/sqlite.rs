@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use crate::application::ports::{Clock, StoreError, StoreHealth};
+use crate::application::ports::{Clock, StoreError};
 
 mod api_keys;
 mod arguments;
@@ -23,6 +22,7 @@ mod customer_list;
 mod customers;
 mod disk_space;
 mod errors;
+mod health;
 mod history;
 pub mod migrations;
 mod outbox;
@@ -35,10 +35,11 @@ mod writer;
 use commits::Commits;
 pub use connection::OpenError;
 pub use errors::{Obstacle, obstacle};
+use health::Probes;
 use readers::Readers;
 use search_index::Damage;
 pub use writer::Commit;
-use writer::{Transaction, Writer};
+use writer::Writer;
 
 /// How the store is opened.
 #[derive(Debug, Clone)]
@@ -75,6 +76,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     index_damage: Arc<Damage>,
+    probes: Probes,
     path: PathBuf,
 }
 
@@ -95,7 +97,7 @@ impl SqliteStore {
         let writer =
             Writer::start(writing, settings.writer_queue, Arc::clone(&commits), Arc::clone(&index_damage), on_commit)?;
         let readers = Readers::open(path, settings, commits)?;
-        Ok(Self { writer, readers, index_damage, path: path.to_owned() })
+        Ok(Self { writer, readers, index_damage, probes: Probes::default(), path: path.to_owned() })
     }
 
     /// Makes every claim on the outbox due at once: for the start of the one server, when nobody else can hold one.
@@ -140,28 +142,5 @@ impl SqliteStore {
         self.readers
             .read(|db| Ok(db.query_row("SELECT 1 FROM verifications LIMIT 1", [], |_| Ok(())).optional()?.is_some()))
             .await
-    }
-}
-
-#[async_trait]
-impl StoreHealth for SqliteStore {
-    async fn check(&self) -> Result<(), StoreError> {
-        self.readers.read(|db| db.query_row("SELECT 1", [], |_| Ok(()))).await?;
-        disk_space::check(&self.path)?;
-        // An empty transaction says whether the writer lives; after one that failed, only a real one says more.
-        let probes = self.writer.is_in_trouble();
-        let probe = move |tx: &Transaction<'_>| {
-            if probes {
-                // What stays the same is not written: it is changed, and changed back.
-                tx.execute("UPDATE outbox_counts SET messages = messages + 1", [])?;
-                tx.execute("UPDATE outbox_counts SET messages = messages - 1", [])?;
-            }
-            Ok(())
-        };
-        match self.writer.write(probe).await {
-            // A writer with its hands full is alive.
-            Ok(()) | Err(StoreError::Overloaded) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 }

@@ -118,6 +118,11 @@ impl Writer {
         drop(self.enqueue(None, |_| Ok::<_, StoreError>(())));
     }
 
+    /// Whether it has begun and ended nothing for so long.
+    pub(super) fn has_rested_for(&self, pause: Duration) -> bool {
+        self.commits.have_rested_for(pause)
+    }
+
     /// Whether the last transaction failed, so that only another one can tell whether the next will.
     pub(super) fn is_in_trouble(&self) -> bool {
         self.in_trouble.load(Ordering::Relaxed)
