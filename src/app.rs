@@ -21,7 +21,7 @@ use crate::{
         data_folder::{DataFolder, FolderLock},
         http::{
             self, Web,
-            server::{self, descriptors},
+            server::{self, Limits, descriptors},
         },
         mail::words::VerificationWords,
         sqlite::{Commit, SqliteStore, migrations},
@@ -53,6 +53,9 @@ impl World {
         Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy::default()) }
     }
 }
+
+/// Connections at the admin address at once.
+const MOST_WATCHERS: usize = 64;
 
 /// Rollbook, bound and ready to run.
 pub struct App {
@@ -152,21 +155,31 @@ impl App {
     /// Serves until `stop`, then finishes the requests that were taken. Nobody delivers: a test steps that itself.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let (running, stopping) = watch::channel(());
-        let limits = &self.web.limits;
         let public = Arc::new(self.web.public(self.admin_listener.is_none()));
+        let limits = Arc::clone(&self.web.limits);
         let stop = async {
             stop.await;
             drop(running);
         };
-        let api = server::serve(self.listener, public, Arc::clone(limits), stop);
         match self.admin_listener {
             Some(listener) => {
                 let admin = Arc::new(self.web.admin());
-                tokio::join!(api, server::serve(listener, admin, Arc::clone(limits), stopped(stopping)));
+                let (of_api, of_admin) = split(&limits);
+                tokio::join!(
+                    server::serve(self.listener, public, of_api, stop),
+                    server::serve(listener, admin, of_admin, stopped(stopping))
+                );
             }
-            None => api.await,
+            None => server::serve(self.listener, public, limits, stop).await,
         }
     }
+}
+
+/// The limits of the API and of the admin address: there are no more descriptors for being listened for at two.
+fn split(limits: &Limits) -> (Arc<Limits>, Arc<Limits>) {
+    let watchers = MOST_WATCHERS.min(limits.connections / 2).max(1);
+    let with = |connections: usize| Arc::new(Limits { connections: connections.max(1), ..limits.clone() });
+    (with(limits.connections.saturating_sub(watchers)), with(watchers))
 }
 
 /// Completes once there is no sender any more.
@@ -311,6 +324,24 @@ fn on_commit(metrics: Arc<Metrics>, bell: Arc<Notify>) -> Arc<dyn Fn(Commit) + S
 fn metrics_text(metrics: Arc<Metrics>, registry: Registry) -> http::MetricsText {
     Arc::new(move || {
         let (metrics, registry) = (Arc::clone(&metrics), registry.clone());
-        Box::pin(async move { Ok(metrics.text(registry.outbox.counts().await?, registry.relay_is_up())?) })
+        Box::pin(async move {
+            // Where the database fails, whoever watches needs all other numbers.
+            let outbox = registry.outbox.counts().await;
+            let outbox = outbox.inspect_err(|error| tracing::warn!(%error, "the outbox cannot be counted")).ok();
+            Ok(metrics.text(outbox, registry.relay_is_up())?)
+        })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, split};
+
+    #[test]
+    fn two_addresses_have_no_more_connections_than_one() {
+        for (all, of_api, of_admin) in [(10_000, 9_936, 64), (100, 50, 50), (3, 2, 1), (2, 1, 1)] {
+            let (api, admin) = split(&Limits { connections: all, ..Limits::default() });
+            assert_eq!((api.connections, admin.connections), (of_api, of_admin), "{all}");
+        }
+    }
 }

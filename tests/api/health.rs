@@ -78,3 +78,13 @@ async fn health_and_metrics_can_be_kept_from_the_public() {
     }
     assert_eq!(reqwest::get(format!("{admin}/api/messages")).await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn what_the_database_does_not_tell_is_left_out_of_the_metrics_alone() {
+    let rollbook = Rollbook::start().await;
+    rollbook.database().execute_batch("ALTER TABLE outbox_counts RENAME TO elsewhere").unwrap();
+    let metrics = rollbook.without_key("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.text.contains("rollbook_smtp_relay_up 1"), "{}", metrics.text);
+    assert!(!metrics.text.contains("rollbook_outbox_messages{"), "{}", metrics.text);
+}

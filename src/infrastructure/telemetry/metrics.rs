@@ -78,16 +78,24 @@ impl Metrics {
         self.committed.inc_by(commands);
     }
 
-    /// The whole text, with what stands in the outbox and how the relay is at this moment.
+    /// The whole text, with what stands in the outbox, as far as that is known, and how the relay is at this moment.
     ///
     /// # Errors
     /// None that can happen when writing to memory.
-    pub fn text(&self, outbox: OutboxCounts, relay_is_up: bool) -> Result<String, fmt::Error> {
-        let OutboxCounts { queued, sent, deferred, failed, cancelled } = outbox;
-        for (state, messages) in
-            [("queued", queued), ("sent", sent), ("deferred", deferred), ("failed", failed), ("cancelled", cancelled)]
-        {
-            self.outbox.get_or_create(&State { state }).set(i64::try_from(messages).unwrap_or(i64::MAX));
+    pub fn text(&self, outbox: Option<OutboxCounts>, relay_is_up: bool) -> Result<String, fmt::Error> {
+        // What was known before is no longer true.
+        self.outbox.clear();
+        if let Some(OutboxCounts { queued, sent, deferred, failed, cancelled }) = outbox {
+            let counts = [
+                ("queued", queued),
+                ("sent", sent),
+                ("deferred", deferred),
+                ("failed", failed),
+                ("cancelled", cancelled),
+            ];
+            for (state, messages) in counts {
+                self.outbox.get_or_create(&State { state }).set(i64::try_from(messages).unwrap_or(i64::MAX));
+            }
         }
         self.relay_up.set(i64::from(relay_is_up));
         let mut text = String::new();
@@ -105,7 +113,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.answered(Some(&"/api/customers/{id}".into()), "GET", 200, 0.002);
         metrics.committed(7);
-        let text = metrics.text(OutboxCounts { queued: 3, ..OutboxCounts::default() }, true).unwrap();
+        let text = metrics.text(Some(OutboxCounts { queued: 3, ..OutboxCounts::default() }), true).unwrap();
         for line in [
             r#"rollbook_http_requests_total{route="/api/customers/{id}",method="GET",status="200"} 1"#,
             "rollbook_commits_total 1",

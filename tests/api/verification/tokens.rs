@@ -89,3 +89,15 @@ async fn a_link_without_one_token_is_not_valid() {
     }
     assert_eq!(rollbook.customer(&ada["id"]).await, ada);
 }
+
+#[tokio::test]
+async fn a_repeat_needs_no_turn_at_the_writer() {
+    let rollbook = Rollbook::start().await;
+    let ada = rollbook.register("ada@example.org").await;
+    let token = rollbook.captured_token(&ada).await;
+    assert_eq!(rollbook.press(&token).await.status, 200);
+    let _other = rollbook.lock();
+    assert_eq!(rollbook.press(&token).await.status, 200);
+    let repeated = rollbook.post("/api/verifications", &json!({ "token": token })).await;
+    assert_eq!((repeated.status, &repeated.json()["already_verified"]), (200, &json!(true)));
+}
