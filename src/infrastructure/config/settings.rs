@@ -104,7 +104,7 @@ settings! {
         http_max_head_fields => max_head_fields: usize = "64" as Count(1..=1000);
         /// A request's path and query.
         http_max_target_bytes => max_target_bytes: usize = "2KiB" as Size(64..=64 * KIB);
-        /// A request's body; imports are streamed and have limits of their own.
+        /// A request's body.
         http_max_body_bytes => max_body_bytes: usize = "64KiB" as Size(KIB..=16 * MIB);
         /// How much of a refused body is read and thrown away so that the refusal arrives.
         http_discard_bytes => discard_bytes: usize = "32MiB" as Size(0..=1024 * MIB);
@@ -179,7 +179,7 @@ settings! {
 
     /// The proof of an address.
     verification: Verification, "Verification" {
-        /// How long a link and a code are good, counted from the first accepted delivery.
+        /// How long a link is good, counted from the first accepted delivery.
         verification_ttl => ttl: Duration = "24h" as Span(MILLISECOND..=MONTH);
         /// The pause between two verification mails of one customer.
         resend_cooldown => resend_cooldown: Duration = "1m" as Span(INSTANT..=DAY);

@@ -39,8 +39,8 @@ pub(super) fn short_page(
     if are_more_ahead(FEW_AHEAD, db, query)? {
         return Ok(Err(write));
     }
-    let page = Page::of(query, write).of_at_most(SHORT);
-    Ok(page.filled_by(|| read(db, query, &Damage::default(), Ahead::Apart))?.if_whole())
+    let (page, none) = (Page::of(query, write).of_at_most(SHORT), Damage::default());
+    Ok(page.filled_by(|| read(db, query, &none, none.known(), Ahead::Apart))?.if_whole())
 }
 
 /// The page that a query asks for, as one transaction sees it.
@@ -61,14 +61,16 @@ fn page_with_apart(
     write: WriteCustomer,
     damage: &Damage,
 ) -> rusqlite::Result<CustomerPage> {
+    // Before the snapshot, which may be of an index that is made anew meanwhile.
+    let known = damage.known();
     let snapshot = db.unchecked_transaction()?;
     let ahead = if are_more_ahead(most, &snapshot, query)? { Ahead::AmongAll } else { Ahead::Apart };
-    Ok(Page::of(query, write).filled_by(|| read(&snapshot, query, damage, ahead))?.finished())
+    Ok(Page::of(query, write).filled_by(|| read(&snapshot, query, damage, known, ahead))?.finished())
 }
 
-/// Puts customers on the page in hand, part by part, until it is full.
-fn read(db: &Connection, query: &CustomerQuery, damage: &Damage, ahead: Ahead) -> rusqlite::Result<()> {
-    let known = damage.known();
+/// Puts customers on the page in hand, part by part, until it is full. What it finds damaged is what was there when so much
+/// was known of it.
+fn read(db: &Connection, query: &CustomerQuery, damage: &Damage, known: u64, ahead: Ahead) -> rusqlite::Result<()> {
     for part in parts(db, query, damage, ahead)? {
         if !page::is_full() && !part.keys.is_empty() {
             Statement::of(query, part).fill_page(db).inspect_err(|error| damage.note(known, error))?;
