@@ -21,8 +21,9 @@ const WRITERS_CACHE_KIB: u32 = 4 << 10;
 /// No value is longer than this, in bytes: far beyond what a request can bring.
 const LONGEST_VALUE: i32 = 4 << 20;
 
-/// Past this size, in bytes, the WAL file is cut back after a checkpoint.
-const LARGEST_RESTING_WAL: i64 = 64 << 20;
+/// To this size, in bytes, the WAL file is cut back when it begins anew; as long as nothing keeps it from that, it hardly
+/// ever grows beyond.
+pub(super) const LARGEST_RESTING_WAL: i64 = 16 << 20;
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]

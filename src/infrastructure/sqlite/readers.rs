@@ -5,7 +5,6 @@ use std::{ffi::c_int, path::Path, sync::Arc, thread, time::Duration};
 use r2d2::{CustomizeConnection, Pool};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
-use tokio::{sync::Semaphore, time::timeout};
 
 use super::{OpenError, StoreSettings, commits::Commits, connection, customer_list};
 use crate::application::ports::StoreError;
@@ -24,14 +23,16 @@ const CACHES_KIB: u32 = 48 << 10;
 const LEAST_CACHE_KIB: u32 = 2 << 10;
 
 mod burst;
+mod turns;
 
 use burst::Bursts;
+use turns::Turns;
 
 #[derive(Clone)]
 pub(super) struct Readers {
     pool: Pool<SqliteConnectionManager>,
     bursts: Bursts,
-    scans: Arc<Semaphore>,
+    scans: Arc<Turns>,
     longest_scan: Duration,
     commits: Arc<Commits>,
 }
@@ -67,9 +68,11 @@ impl Readers {
             .connection_customizer(Box::new(customizer))
             .build(SqliteConnectionManager::file(path).with_flags(flags))
             .map_err(|error| OpenError::Threads(error.into()))?;
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
         let bursts = Bursts::new(pool.clone(), Arc::clone(&commits));
-        let scans = Arc::new(Semaphore::new(cores));
+        // One connection is left to those that take microseconds, if there is more than one.
+        let scans = cores.min(readers.saturating_sub(1)).max(1);
+        let scans = Arc::new(Turns::new(scans, path, Arc::clone(&commits)));
         Ok(Self { pool, bursts, scans, longest_scan: settings.list_timeout, commits })
     }
 
@@ -107,14 +110,17 @@ impl Readers {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let deadline = self.commits.time() + self.longest_scan;
-        let turn = timeout(self.longest_scan, self.scans.acquire()).await.map_err(|_| StoreError::OutOfTime)?;
-        let _turn = turn.map_err(|error| StoreError::Broken(error.into()))?;
+        let turn = self.scans.take(self.longest_scan).await?;
         let commits = Arc::clone(&self.commits);
-        self.read_elsewhere(move |db| {
-            let _limit = Limit::set(db, move || commits.time() >= deadline)?;
-            question(db)
-        })
-        .await
+        let answer = self
+            .read_elsewhere(move |db| {
+                let _turn = turn;
+                let _limit = Limit::set(db, move || commits.time() >= deadline)?;
+                question(db)
+            })
+            .await;
+        self.scans.part_if_needed();
+        answer
     }
 
     async fn read_elsewhere<T, F>(&self, question: F) -> Result<T, StoreError>

@@ -1,0 +1,138 @@
+//! Turns for what reads long: so many at once, and now and then none, so that the WAL can begin anew.
+//!
+//! SQLite begins it anew only at a moment when nobody reads from it. Reads by id leave such moments all the time, and so do
+//! a few scans; where they overlap without a pause there is none, and the file would grow until they end.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    application::ports::StoreError,
+    infrastructure::sqlite::{commits::Commits, connection::LARGEST_RESTING_WAL},
+};
+
+/// How long nobody has a turn at the most: two commits are enough, where others read for microseconds only.
+const LONGEST_GAP: Duration = Duration::from_millis(250);
+
+/// Between two looks whether the WAL has begun anew.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// After so long without a commit nothing makes the WAL any longer, nor begins it anew.
+const REST: Duration = Duration::from_millis(100);
+
+pub(super) struct Turns {
+    free: Arc<Semaphore>,
+    at_once: u32,
+    wal: PathBuf,
+    commits: Arc<Commits>,
+    /// A gap is being made.
+    is_parting: AtomicBool,
+}
+
+impl Turns {
+    pub(super) fn new(at_once: u32, database: &Path, commits: Arc<Commits>) -> Self {
+        let wal = format!("{}-wal", database.display()).into();
+        let free = Arc::new(Semaphore::new(usize::try_from(at_once).unwrap_or(1)));
+        Self { free, at_once, wal, commits, is_parting: AtomicBool::new(false) }
+    }
+
+    /// A turn, first come first served, which lasts until it is dropped.
+    pub(super) async fn take(&self, within: Duration) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = timeout(within, Arc::clone(&self.free).acquire_owned()).await;
+        turn.map_err(|_| StoreError::OutOfTime)?.map_err(|error| StoreError::Broken(error.into()))
+    }
+
+    /// Where the WAL has grown too long, sees to it that nobody has a turn until it has begun anew. Nobody waits for that
+    /// here; whoever comes for a turn comes behind it.
+    pub(super) fn part_if_needed(self: &Arc<Self>) {
+        if self.is_wal_too_long() && !self.is_parting.swap(true, Ordering::AcqRel) {
+            let turns = Arc::clone(self);
+            tokio::spawn(async move {
+                turns.part().await;
+                turns.is_parting.store(false, Ordering::Release);
+            });
+        }
+    }
+
+    fn is_wal_too_long(&self) -> bool {
+        let is_long = |size: u64| size > LARGEST_RESTING_WAL.unsigned_abs();
+        !self.commits.have_rested_for(REST) && self.wal.metadata().is_ok_and(|wal| is_long(wal.len()))
+    }
+
+    async fn part(&self) {
+        let Ok(_all) = self.free.acquire_many(self.at_once).await else { return };
+        let before = self.number_of_wal();
+        let begun = async {
+            while self.number_of_wal() == before && !self.commits.have_rested_for(REST) {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        // If there was no such moment, the next scan's end is another try.
+        let _ = timeout(LONGEST_GAP, begun).await;
+    }
+
+    /// The checkpoint sequence number in the head of the WAL, which counts how often it has begun (SQLite's file format,
+    /// section 4.1).
+    fn number_of_wal(&self) -> Option<[u8; 4]> {
+        let mut head = [0; 16];
+        File::open(&self.wal).and_then(|mut wal| wal.read_exact(&mut head)).ok()?;
+        head.last_chunk().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::infrastructure::sqlite::{commits::told_clock::ToldClock, connection};
+
+    const LONG: &str = "INSERT INTO t VALUES (zeroblob(1048576))";
+
+    #[tokio::test]
+    async fn scans_that_overlap_make_room_for_the_wal_to_begin_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let writer = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
+        writer.execute_batch("CREATE TABLE t (b BLOB) STRICT; INSERT INTO t VALUES (x'')").unwrap();
+        let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
+        let turns = Arc::new(Turns::new(2, &path, Arc::clone(&commits)));
+        let wal = || std::fs::metadata(folder.path().join("x.db-wal")).unwrap().len();
+
+        let turn = turns.take(LONGEST_GAP).await.unwrap();
+        let scanning = Connection::open(&path).unwrap();
+        scanning.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+        while wal() <= LARGEST_RESTING_WAL.unsigned_abs() {
+            turns.part_if_needed();
+            assert!(turns.take(LONGEST_GAP).await.is_ok(), "as long as it is not too long there are turns");
+            commits.around(|| writer.execute_batch(LONG)).unwrap();
+        }
+
+        turns.part_if_needed();
+        tokio::task::yield_now().await;
+        let next = turns.take(Duration::from_millis(10)).await;
+        assert!(matches!(next, Err(StoreError::OutOfTime)), "though one of two turns is free");
+        drop((scanning, turn));
+        let (next, ()) = tokio::join!(turns.take(10 * LONGEST_GAP), async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+                commits.around(|| writer.execute_batch("INSERT INTO t VALUES (x'')")).unwrap();
+            }
+        });
+        next.unwrap();
+        assert!(wal() <= LARGEST_RESTING_WAL.unsigned_abs(), "{}", wal());
+    }
+}
