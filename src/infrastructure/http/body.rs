@@ -1,8 +1,8 @@
 //! Request bodies: JSON of a bounded size, read strictly, every bad field named at once.
 
-use std::io;
+use std::{io, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited, combinators::BoxBody};
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
@@ -16,12 +16,9 @@ use super::{
     failure::{Code, Failure},
     fields::Fields,
     json,
+    room::{Rooms, Share},
     server::BodyLate,
 };
-
-/// How large a body may be, in bytes; put into every request by [`Edge`](super::edge::Edge).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LargestBody(pub(super) usize);
 
 /// A wire type: its schema by [`Type`], its meaning by `parse`.
 pub(super) trait Wire: Type + Send {
@@ -88,14 +85,31 @@ pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<By
             "Send the body with no Transfer-Encoding other than chunked",
         ));
     }
-    let LargestBody(limit) = *request.data::<LargestBody>().ok_or_else(Failure::internal)?;
+    let rooms = request.data::<Arc<Rooms>>().ok_or_else(Failure::internal)?;
+    let limit = rooms.largest_body;
     let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
     let body: BoxBody<Bytes, io::Error> = body.take().map_err(|_| Failure::internal())?.into();
-    let whole = Limited::new(body, limit).collect().await.map_err(|error| not_read(error.as_ref(), limit))?;
-    Ok(whole.to_bytes())
+    gather(Limited::new(body, limit), limit, rooms.of_a_body()).await
+}
+
+/// Puts the pieces together as they come: each by itself would hold what it came in, much of it for a single byte.
+async fn gather(
+    mut body: Limited<BoxBody<Bytes, io::Error>>,
+    limit: usize,
+    mut share: Share,
+) -> Result<Bytes, Failure> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| not_read(error.as_ref(), limit))?;
+        // Trailers are left out, as nobody asked for them.
+        let Ok(data) = frame.into_data() else { continue };
+        share.grow(data.len(), "Too much is being sent at once; try again in a moment")?;
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
 }
 
 /// Whether a header says anything but a word.

@@ -1,9 +1,13 @@
 //! The list of customers over HTTP: pages, filters, search.
 
+use std::sync::Arc;
+
 use poem::Request;
 use poem_openapi::{ApiResponse, Object};
 
-use super::{answer::Written, customer_body::CustomerBody, customer_writer, failure::Failure, query::Parameters};
+use super::{
+    answer::Written, customer_body::CustomerBody, customer_writer, failure::Failure, query::Parameters, room::Rooms,
+};
 use crate::{
     application::{
         Registry,
@@ -38,7 +42,9 @@ pub(super) async fn answer(request: &Request, registry: &Registry) -> Result<Cus
     let list = list_in(query.order);
     let page = registry.list_customers(query, items).await?;
     let cursor = page.next.map(|row| registry.mac_key.cursor(list, row));
-    Ok(CustomerList::Page(Written::new(customer_writer::page(page.text, cursor.as_deref()))))
+    let rooms = request.data::<Arc<Rooms>>().ok_or_else(Failure::internal)?;
+    let page = rooms.keep(customer_writer::page(page.text, cursor.as_deref()))?;
+    Ok(CustomerList::Page(Written::new(page)))
 }
 
 /// What is asked for, all parameters judged at once.

@@ -19,10 +19,10 @@ use poem::{
 use tracing::Instrument;
 
 use super::{
-    body::LargestBody,
     cors::Cors,
     failure::{self, Breakdown, Code, Failure},
     host, pages,
+    room::Rooms,
     routes::{Route, Routes},
     server::Limits,
     throttle::Throttle,
@@ -50,7 +50,7 @@ pub(super) struct Edge {
     pub(super) routes: Routes,
     pub(super) cors: Cors,
     pub(super) limits: Arc<Limits>,
-    pub(super) largest_body: usize,
+    pub(super) rooms: Arc<Rooms>,
     pub(super) on_answer: OnAnswer,
     pub(super) request_ids: RequestIds,
     /// Of what is wrong with the database.
@@ -68,11 +68,12 @@ impl Endpoint for Edge {
         let method = request.method().clone();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let route = self.routes.find(request.uri().path());
-        request.set_data(LargestBody(self.largest_body));
+        request.set_data(Arc::clone(&self.rooms));
         request.set_data(Arc::clone(&self.registry));
         let mut response = self.answer(request, route).instrument(span).await;
         self.cors.finish(&mut response, origin.as_ref(), route, &method);
         add_headers(response.headers_mut(), id.as_str());
+        spread_returns(&mut response, &id);
         if let Some(Breakdown(cause)) = response.extensions_mut().remove()
             && let Some(kept_back) = self.breakdowns.admit(&cause.to_string(), clock.monotonic())
         {
@@ -172,6 +173,15 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
     }
 }
 
+/// Who is sent away because of all the others is not sent to come back with all of them: the id of the request is drawn
+/// anew for each.
+fn spread_returns(response: &mut Response, id: &RequestId) {
+    const LONGEST: u16 = 5;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(1 + id.last_digit() % LONGEST));
+    }
+}
+
 /// Methods as a label: a stranger must not be able to make up new ones.
 fn known_method(method: &Method) -> &'static str {
     match *method {
@@ -220,5 +230,10 @@ impl RequestId {
 
     fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The last of the digits, as it is written.
+    fn last_digit(&self) -> u16 {
+        self.0.last().copied().unwrap_or_default().into()
     }
 }

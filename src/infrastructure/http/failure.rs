@@ -191,17 +191,15 @@ impl From<StoreError> for Failure {
     /// only what to do about it.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Overloaded => Self::new(Code::Overloaded, "Too much is being written; try again in a moment")
-                .retry_after(SignedDuration::from_secs(1)),
+            StoreError::Overloaded => Self::new(Code::Overloaded, "Too much is being written; try again in a moment"),
             StoreError::OutOfTime => Self::new(
                 Code::Overloaded,
                 "To find these takes too long: narrow the list, sort it the other way, or try again later",
-            )
-            .retry_after(SignedDuration::from_secs(2)),
+            ),
             StoreError::Unavailable(cause) => {
                 let failure =
                     Self::new(Code::StorageUnavailable, "The database cannot be used now; nothing was changed");
-                Self { breakdown: Some(Breakdown(cause.into())), ..failure }.retry_after(SignedDuration::from_secs(2))
+                Self { breakdown: Some(Breakdown(cause.into())), ..failure }
             }
             StoreError::Broken(cause) => {
                 tracing::error!(cause = %cause, "the database answered what was not expected");

@@ -1,6 +1,9 @@
 //! A store that cannot write now: told at once, nothing stored, nothing lost.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::json;
@@ -19,7 +22,7 @@ async fn a_database_that_another_program_locks_is_said_to_be_unavailable_in_time
     let answer = rollbook.post("/api/customers", &eve).await;
     assert!((50..1000).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
     assert_failure(&answer, 503, "STORAGE_UNAVAILABLE");
-    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert!(answer.header("retry-after").is_some());
     assert_eq!(rollbook.customer(&customer["id"]).await, customer, "reading goes on");
     assert_eq!(rollbook.rows(), before);
     drop(locked);
@@ -46,11 +49,13 @@ async fn what_is_too_much_is_refused_at_once_and_the_rest_is_stored() {
     let locked = rollbook.lock();
     let mut posts: FuturesUnordered<_> = bodies.iter().map(|body| rollbook.post("/api/customers", body)).collect();
     // The writer holds one, its queue another at the most: the others are answered while the lock still holds.
+    let mut returns = BTreeSet::new();
     for _ in 0..6 {
         let refused = tokio::time::timeout(Duration::from_secs(10), posts.next()).await.unwrap().unwrap();
         assert_failure(&refused, 503, "OVERLOADED");
-        assert_eq!(refused.header("retry-after"), Some("1"));
+        returns.insert(refused.header("retry-after").unwrap().parse::<u8>().unwrap());
     }
+    assert!(returns.len() > 1 && returns.iter().all(|seconds| (1..=5).contains(seconds)), "{returns:?}");
     drop(locked);
     let last: Vec<_> = posts.map(|answer| answer.status).collect().await;
     assert!(last.contains(&201), "{last:?}");

@@ -132,7 +132,7 @@ mod tests {
                 commits.around(|| writer.execute_batch("INSERT INTO t VALUES (x'')")).unwrap();
             }
         });
-        next.unwrap();
+        drop(next.unwrap());
         assert!(wal() <= LARGEST_RESTING_WAL.unsigned_abs(), "{}", wal());
     }
 }
