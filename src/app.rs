@@ -24,7 +24,7 @@ use crate::{
             server::{self, Limits, descriptors},
         },
         mail::words::VerificationWords,
-        sqlite::{Commit, SqliteStore, migrations},
+        sqlite::{Commit, SqliteStore, StoreSettings, migrations},
         system::{SystemClock, SystemEntropy},
         telemetry::metrics::Metrics,
         worker,
@@ -207,7 +207,7 @@ async fn finish(mut workers: JoinHandle<()>, stopping: watch::Receiver<()>, drai
 pub async fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
     let World { clock, entropy } = World::real();
     let folder = DataFolder::at(config.store.data_dir.clone());
-    let settings = adapt::store_settings(config);
+    let settings = StoreSettings { serves: false, ..adapt::store_settings(config) };
     let open = || SqliteStore::open(&folder.database(), &settings, Arc::clone(&clock), Arc::new(|_| ()));
     // The folder is left to the server unless there is something to migrate.
     let store = if folder.database().exists() && migrations::is_up_to_date(&folder.database(), &settings)? {

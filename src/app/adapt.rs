@@ -22,6 +22,7 @@ pub(super) fn store_settings(config: &Config) -> StoreSettings {
         busy_timeout: config.store.busy_timeout,
         list_timeout: config.store.list_timeout,
         echo: config.store.echo,
+        serves: true,
     }
 }
 

@@ -39,7 +39,7 @@ use health::Probes;
 use readers::Readers;
 use search_index::Damage;
 pub use writer::Commit;
-use writer::Writer;
+use writer::{Terms, Writer};
 
 /// How the store is opened.
 #[derive(Debug, Clone)]
@@ -54,6 +54,9 @@ pub struct StoreSettings {
     pub list_timeout: Duration,
     /// Whether statements are logged, without the values bound to them.
     pub echo: bool,
+    /// Whether this is the program that serves: it alone fills the search index, and waits for those who read to leave all in
+    /// the database's file when it ends. Who writes beside it would hold up its writes with that.
+    pub serves: bool,
 }
 
 #[cfg(test)]
@@ -65,6 +68,7 @@ impl StoreSettings {
         busy_timeout: Duration::ZERO,
         list_timeout: Duration::ZERO,
         echo: false,
+        serves: true,
     };
 }
 
@@ -94,8 +98,8 @@ impl SqliteStore {
         let writing = connection::open_without_statistics(path, settings.busy_timeout, settings.echo)?;
         let commits = Arc::new(Commits::by(clock));
         let index_damage = Arc::new(Damage::default());
-        let writer =
-            Writer::start(writing, settings.writer_queue, Arc::clone(&commits), Arc::clone(&index_damage), on_commit)?;
+        let terms = Terms { queue: settings.writer_queue, serves: settings.serves };
+        let writer = Writer::start(writing, terms, Arc::clone(&commits), Arc::clone(&index_damage), on_commit)?;
         let readers = Readers::open(path, settings, commits)?;
         Ok(Self { writer, readers, index_damage, probes: Probes::default(), path: path.to_owned() })
     }

@@ -45,6 +45,15 @@ pub struct Commit {
     pub queued_mail: bool,
 }
 
+/// What a writer is started for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// How many commands may wait.
+    pub(super) queue: NonZeroUsize,
+    /// Whether it does the chores, and waits for those who read to leave all in the database's file at its end.
+    pub(super) serves: bool,
+}
+
 /// The queue's end that commands are put in. Dropping it finishes what was taken and joins the thread.
 pub(super) struct Writer {
     queue: Option<Sender<Box<dyn Command>>>,
@@ -58,7 +67,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         db: Connection,
-        queue: NonZeroUsize,
+        terms: Terms,
         commits: Arc<Commits>,
         damage: Arc<Damage>,
         on_commit: OnCommit,
@@ -68,11 +77,11 @@ impl Writer {
         let (trouble, announced) = (Arc::clone(&in_trouble), Arc::clone(&commits));
         let thread = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || run(&db, &commands, &announced, &damage, &on_commit, &trouble))
+            .spawn(move || run(&db, terms.serves, &commands, &announced, &damage, &on_commit, &trouble))
             .map_err(|error| OpenError::Threads(error.into()))?;
         Ok(Self {
             queue: Some(sender),
-            places: Arc::new(Semaphore::new(queue.get())),
+            places: Arc::new(Semaphore::new(terms.queue.get())),
             in_trouble,
             commits,
             thread: Some(thread),
@@ -220,6 +229,7 @@ where
 
 fn run(
     db: &Connection,
+    serves: bool,
     commands: &Receiver<Box<dyn Command>>,
     commits: &Commits,
     damage: &Damage,
@@ -228,8 +238,8 @@ fn run(
 ) {
     let statements = Statements::of(db);
     let busy_timeout = busy_timeout(db);
-    let mut chores = Chores::begin(&statements, commits, damage);
-    while let Some(first) = next(commands, &mut chores) {
+    let mut chores = serves.then(|| Chores::begin(&statements, commits, damage));
+    while let Some(first) = next(commands, chores.as_mut()) {
         let waited = commits.time().saturating_sub(first.since());
         let mut group: Vec<_> = std::iter::once(first).chain(commands.try_iter()).take(MOST_IN_A_GROUP).collect();
         for command in &mut group {
@@ -253,17 +263,23 @@ fn run(
             command.answer(committed.as_ref().map(|_| ()).map_err(breakdown));
         }
         // Also where it failed: it may have been for the index, and there may be no pause in which to mend that.
-        chores.keep_up(committed.ok().flatten().map_or(0, |(_, registered)| registered));
+        if let Some(chores) = &mut chores {
+            chores.keep_up(committed.ok().flatten().map_or(0, |(_, registered)| registered));
+        }
     }
-    if let Err(error) = end(db, busy_timeout) {
-        tracing::warn!(%error, "the last checkpoint failed; the next start does it");
+    // To wait for those who read would hold up the writes of the program that serves.
+    match end(db, if serves { busy_timeout } else { Duration::ZERO }) {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("somebody reads the database; the next start does the last checkpoint"),
+        Err(error) => tracing::warn!(%error, "the last checkpoint failed; the next start does it"),
     }
 }
 
-/// Leaves everything in the database file.
-fn end(db: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
+/// Leaves everything in the database file. False while somebody reads, which is no error to SQLite.
+fn end(db: &Connection, busy_timeout: Duration) -> rusqlite::Result<bool> {
     db.busy_timeout(busy_timeout)?;
-    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+    let is_busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!is_busy)
 }
 
 fn busy_timeout(db: &Connection) -> Duration {
@@ -272,7 +288,8 @@ fn busy_timeout(db: &Connection) -> Duration {
 }
 
 /// The next command; until it comes, chores are done, each as short as a command may be kept waiting.
-fn next(commands: &Receiver<Box<dyn Command>>, chores: &mut Chores<'_>) -> Option<Box<dyn Command>> {
+fn next(commands: &Receiver<Box<dyn Command>>, chores: Option<&mut Chores<'_>>) -> Option<Box<dyn Command>> {
+    let Some(chores) = chores else { return commands.recv().ok() };
     let mut patience = chores.patience();
     while chores.are_left() {
         match commands.recv_timeout(patience) {

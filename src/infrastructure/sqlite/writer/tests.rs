@@ -27,12 +27,16 @@ fn commits() -> Arc<Commits> {
     Arc::new(Commits::by(Arc::new(ToldClock::default())))
 }
 
+fn terms(queue: usize) -> Terms {
+    Terms { queue: NonZeroUsize::new(queue).unwrap(), serves: true }
+}
+
 fn writer(queue: usize) -> (Writer, Seen, tempfile::TempDir) {
     let (db, folder) = database();
     let seen_commits = Seen::default();
     let seen = Arc::clone(&seen_commits);
     let on_commit: OnCommit = Arc::new(move |commit| seen.lock().unwrap().push(commit));
-    let writer = Writer::start(db, NonZeroUsize::new(queue).unwrap(), commits(), Arc::default(), on_commit).unwrap();
+    let writer = Writer::start(db, terms(queue), commits(), Arc::default(), on_commit).unwrap();
     (writer, seen_commits, folder)
 }
 
@@ -190,7 +194,7 @@ async fn who_has_waited_long_enough_in_the_queue_does_not_wait_for_a_lock_as_wel
     // If it did, the test would not end.
     db.busy_timeout(Duration::from_hours(1)).unwrap();
     let commits = Arc::new(Commits::by(Arc::new(Racing::default())));
-    let writer = Writer::start(db, NonZeroUsize::MIN, commits, Arc::default(), Arc::new(|_| ())).unwrap();
+    let writer = Writer::start(db, terms(1), commits, Arc::default(), Arc::new(|_| ())).unwrap();
     insert(&writer, 1).await.unwrap();
     let other = Connection::open(folder.path().join("x.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -204,7 +208,7 @@ async fn an_index_that_a_group_finds_damaged_is_made_anew() {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false).unwrap();
     // The key that the first part of the index is going to have.
     db.execute("INSERT INTO customers_search_idx (segid, term, pgno) VALUES (1, x'', 2)", []).unwrap();
-    let writer = Writer::start(db, NonZeroUsize::MIN, commits(), Arc::default(), Arc::new(|_| ())).unwrap();
+    let writer = Writer::start(db, terms(1), commits(), Arc::default(), Arc::new(|_| ())).unwrap();
     let index = || {
         let ada = "INSERT INTO customers_search (rowid, text) VALUES (1, 'ada')";
         writer.write(move |tx| Ok::<_, StoreError>(tx.execute_kept(ada, &[])?))
@@ -217,8 +221,30 @@ async fn an_index_that_a_group_finds_damaged_is_made_anew() {
 fn the_last_checkpoint_waits_for_a_lock_as_long_as_it_is_told() {
     let (db, _folder) = database();
     let setting = busy_timeout(&db) + Duration::from_secs(1);
-    end(&db, setting).unwrap();
+    assert!(end(&db, setting).unwrap());
     assert_eq!(busy_timeout(&db), setting);
+}
+
+#[test]
+fn the_last_checkpoint_says_when_somebody_reads() {
+    let (db, folder) = database();
+    let reading = Connection::open(folder.path().join("x.db")).unwrap();
+    reading.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+    db.execute("INSERT INTO t VALUES (1)", []).unwrap();
+    assert!(!end(&db, Duration::ZERO).unwrap());
+}
+
+#[tokio::test]
+async fn who_writes_beside_a_server_does_not_wait_at_its_end_for_those_who_read() {
+    let (db, folder) = database();
+    db.busy_timeout(Duration::from_hours(1)).unwrap();
+    let reading = Connection::open(folder.path().join("x.db")).unwrap();
+    reading.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+    let beside = Terms { serves: false, ..terms(1) };
+    let writer = Writer::start(db, beside, commits(), Arc::default(), Arc::new(|_| ())).unwrap();
+    insert(&writer, 1).await.unwrap();
+    // If it did, the test would not end.
+    drop(writer);
 }
 
 #[tokio::test]
