@@ -27,6 +27,9 @@ use crate::{
 /// How long nobody has a turn at the most: two commits are enough, where others read for microseconds only.
 const LONGEST_GAP: Duration = Duration::from_millis(250);
 
+/// So many may wait for a turn. Who comes when they do would hardly get one in time, and hears so at once.
+const MOST_WAITING: usize = 64;
+
 /// Between two looks whether the WAL has begun anew.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
@@ -35,6 +38,7 @@ const REST: Duration = Duration::from_millis(100);
 
 pub(super) struct Turns {
     free: Arc<Semaphore>,
+    waiting: Semaphore,
     at_once: u32,
     wal: PathBuf,
     commits: Arc<Commits>,
@@ -46,11 +50,12 @@ impl Turns {
     pub(super) fn new(at_once: u32, database: &Path, commits: Arc<Commits>) -> Self {
         let wal = format!("{}-wal", database.display()).into();
         let free = Arc::new(Semaphore::new(usize::try_from(at_once).unwrap_or(1)));
-        Self { free, at_once, wal, commits, is_parting: AtomicBool::new(false) }
+        Self { free, waiting: Semaphore::new(MOST_WAITING), at_once, wal, commits, is_parting: AtomicBool::new(false) }
     }
 
     /// A turn, first come first served, which lasts until it is dropped.
     pub(super) async fn take(&self, within: Duration) -> Result<OwnedSemaphorePermit, StoreError> {
+        let _place = self.waiting.try_acquire().map_err(|_| StoreError::OutOfTime)?;
         let turn = timeout(within, Arc::clone(&self.free).acquire_owned()).await;
         turn.map_err(|_| StoreError::OutOfTime)?.map_err(|error| StoreError::Broken(error.into()))
     }
@@ -101,6 +106,29 @@ mod tests {
     use crate::infrastructure::sqlite::{commits::told_clock::ToldClock, connection};
 
     const LONG: &str = "INSERT INTO t VALUES (zeroblob(1048576))";
+
+    #[tokio::test]
+    async fn who_would_wait_behind_too_many_is_sent_away_at_once() {
+        let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
+        let turns = Arc::new(Turns::new(1, Path::new("x.db"), commits));
+        let ever = Duration::from_hours(1);
+        let turn = turns.take(ever).await.unwrap();
+        let waiting: Vec<_> = (0..MOST_WAITING)
+            .map(|_| {
+                let turns = Arc::clone(&turns);
+                tokio::spawn(async move { turns.take(ever).await })
+            })
+            .collect();
+        while turns.waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(turns.take(ever).await, Err(StoreError::OutOfTime)));
+        drop(turn);
+        for waiting in waiting {
+            drop(waiting.await.unwrap().unwrap());
+        }
+        assert!(turns.take(ever).await.is_ok());
+    }
 
     #[tokio::test]
     async fn scans_that_overlap_make_room_for_the_wal_to_begin_anew() {
