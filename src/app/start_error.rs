@@ -1,6 +1,6 @@
 //! Why Rollbook does not start, and with which exit code it says so.
 
-use std::{io, net::SocketAddr};
+use std::{error::Error, io, net::SocketAddr};
 
 use crate::{
     application::ports::StoreError,
@@ -51,7 +51,7 @@ pub enum StartError {
 
 impl StartError {
     /// A thread of ours could not do its work.
-    pub(super) fn threads(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(super) fn threads(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         OpenError::Threads(error.into()).into()
     }
 
@@ -66,7 +66,8 @@ impl StartError {
             | Self::Migrate(MigrateError::Foreign | MigrateError::Garbled(_)) => 3,
             Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
             Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),
-            Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. } | MigrateError::NoSnapshot { .. }) => 5,
+            Self::Migrate(MigrateError::NoSnapshot { source, .. }) => of_snapshot(source.as_ref()),
+            Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. }) => 5,
             Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
             Self::Folder(FolderError::Io { .. }) | Self::Store(_) | Self::Words(_) | Self::Listen { .. } => 1,
         }
@@ -78,6 +79,11 @@ fn of_opening(error: &OpenError) -> u8 {
         OpenError::Sqlite(error) => of_obstacle(sqlite::obstacle(error)),
         OpenError::Setting { .. } | OpenError::TooOld(_) | OpenError::Threads(_) => 1,
     }
+}
+
+/// A snapshot reads all there is, and so finds damage that nobody has met before.
+fn of_snapshot(error: &(dyn Error + 'static)) -> u8 {
+    if sqlite::obstacle(error) == Obstacle::Damaged { 3 } else { 5 }
 }
 
 const fn of_obstacle(obstacle: Obstacle) -> u8 {

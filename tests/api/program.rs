@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod exit_codes;
+mod folder;
 mod full_disk;
 mod keys;
 mod kills;

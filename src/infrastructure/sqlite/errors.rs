@@ -51,10 +51,10 @@ pub enum Obstacle {
     Other,
 }
 
-/// The obstacle that an error tells of.
+/// The obstacle that an error tells of; one that is not SQLite's tells of none in particular.
 #[must_use]
-pub fn obstacle(error: &rusqlite::Error) -> Obstacle {
-    match error.sqlite_error_code() {
+pub fn obstacle(error: &(dyn Error + 'static)) -> Obstacle {
+    match error.downcast_ref().and_then(rusqlite::Error::sqlite_error_code) {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Obstacle::Damaged,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Obstacle::Locked,
         _ => Obstacle::Other,

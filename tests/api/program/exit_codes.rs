@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Asserts how a start ended: its code, one line that has these words, and nothing on stdout.
-fn assert_refused(ended: &Ended, code: i32, words: &str) {
+pub(super) fn assert_refused(ended: &Ended, code: i32, words: &str) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
     let refusals: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("rollbook: ")).collect();
@@ -19,7 +19,7 @@ fn assert_refused(ended: &Ended, code: i32, words: &str) {
 }
 
 /// Tries to serve from a folder where it must not.
-async fn serve_in_vain(data: &Path) -> Ended {
+pub(super) async fn serve_in_vain(data: &Path) -> Ended {
     Program::spawn(&mut serve(data)).end().await
 }
 

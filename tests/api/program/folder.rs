@@ -1,0 +1,55 @@
+//! What lies in the data folder is used for what it is, or left as it is.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::{
+    exit_codes::{assert_refused, serve_in_vain},
+    running::run,
+    server::Home,
+};
+
+const MIGRATE: &[&str] = &["migrate"];
+
+/// Puts a database of the first schema in the place of a folder's, and changes something in it.
+fn make_older(home: &Home, change: &str) {
+    let (database, older) = (home.path().join("rollbook.db"), home.path().join("older.db"));
+    let db = Connection::open(&older).unwrap();
+    db.pragma_update(None, "journal_mode", "wal").unwrap();
+    db.execute_batch(include_str!("../../../migrations/V1__first_schema.sql")).unwrap();
+    db.execute("ATTACH ?1 AS newest", [database.to_str().unwrap()]).unwrap();
+    let of_the_first = "CREATE TABLE refinery_schema_history AS
+        SELECT * FROM newest.refinery_schema_history WHERE version = 1; DETACH newest; PRAGMA foreign_keys = OFF";
+    db.execute_batch(of_the_first).unwrap();
+    db.execute_batch(change).unwrap();
+    drop(db);
+    fs::rename(older, database).unwrap();
+}
+
+#[tokio::test]
+async fn an_older_database_that_is_damaged_ends_with_3_and_is_not_migrated() {
+    let home = Home::make().await;
+    make_older(&home, "");
+    let database = home.path().join("rollbook.db");
+    let db = Connection::open(&database).unwrap();
+    let of_history = "SELECT rootpage FROM sqlite_schema WHERE name = 'history'";
+    let page: u32 = db.query_one(of_history, [], |row| row.get(0)).unwrap();
+    let size: u32 = db.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    drop(db);
+    let mut bytes = fs::read(&database).unwrap();
+    let [from, to] = [page - 1, page].map(|pages| usize::try_from(pages * size).unwrap());
+    bytes[from..to].fill(0xff);
+    fs::write(&database, &bytes).unwrap();
+    assert_refused(&run(home.path(), MIGRATE).await, 3, "so nothing was migrated: database disk image is malformed");
+    assert_refused(&serve_in_vain(home.path()).await, 3, "malformed");
+    assert!(fs::read(&database).unwrap() == bytes);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_written_ends_with_5_and_nothing_is_migrated() {
+    let home = Home::make().await;
+    make_older(&home, "");
+    fs::write(home.path().join("backups"), "in the way").unwrap();
+    assert_refused(&run(home.path(), MIGRATE).await, 5, "no snapshot could be taken");
+}
