@@ -63,11 +63,11 @@ impl StartError {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
             Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. })
-            | Self::Migrate(MigrateError::Foreign | MigrateError::Garbled(_)) => 3,
+            | Self::Migrate(MigrateError::Foreign | MigrateError::Garbled(_) | MigrateError::Dangling { .. }) => 3,
             Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
             Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),
             Self::Migrate(MigrateError::NoSnapshot { source, .. }) => of_snapshot(source.as_ref()),
-            Self::Migrate(MigrateError::Failed(_) | MigrateError::Broken { .. }) => 5,
+            Self::Migrate(MigrateError::Failed(_)) => 5,
             Self::Smtp(_) | Self::HttpApi(_) | Self::Settings(_) => 2,
             Self::Folder(FolderError::Io { .. }) | Self::Store(_) | Self::Words(_) | Self::Listen { .. } => 1,
         }

@@ -51,13 +51,13 @@ pub enum MigrateError {
     /// A migration failed and was rolled back.
     #[error("the migration failed and was rolled back: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A migration was committed, but left rows that refer to nothing.
-    #[error("the migration left rows of {table} that refer to nothing; what was before is in {snapshot}")]
-    Broken {
+    /// Rows that a migration cannot answer for, since they were there before it.
+    #[error(
+        "rows of {table} refer to nothing (PRAGMA foreign_key_check shows them); nothing was changed; restore a backup"
+    )]
+    Dangling {
         /// Whose rows.
         table: String,
-        /// The snapshot that was taken first.
-        snapshot: PathBuf,
     },
     /// No snapshot could be taken, so nothing was changed.
     #[error("no snapshot could be taken at {path}, so nothing was migrated: {source}")]
@@ -87,7 +87,7 @@ pub struct Migrated {
 /// Brings the schema of a file up to date. `backups` is the folder for the snapshot, `stamp` the time for its name.
 ///
 /// # Errors
-/// [`MigrateError`]; but for [`MigrateError::Broken`] the database is then as it was.
+/// [`MigrateError`]; the database is then as it was.
 pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
     let mut db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
     let migrated = if holds_what_is_embedded(&db) {
@@ -141,6 +141,7 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
         return Err(MigrateError::Garbled(version));
     }
     let snapshot = if found > 0 && found < known {
+        check_references(db)?;
         Some(snapshots::take(db, backups, &format!("{found}-{known}-{stamp}"))?)
     } else {
         None
@@ -151,9 +152,6 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
             snapshots::remove(&snapshot);
         }
         return Err(failed(error));
-    }
-    if let Some(snapshot) = &snapshot {
-        check_references(db, snapshot)?;
     }
     Ok(Migrated { from: found, to: known, snapshot })
 }
@@ -168,14 +166,12 @@ fn failed(error: refinery::Error) -> MigrateError {
     }
 }
 
-/// A migration that was committed and broke a reference is worse than one that failed: it names the way back.
-fn check_references(db: &Connection, snapshot: &Path) -> Result<(), MigrateError> {
-    let broken: Option<String> =
+/// Looks before the migration and not after it: foreign keys are on while it runs, so it leaves no such row itself, but
+/// would be blamed for one.
+fn check_references(db: &Connection) -> Result<(), MigrateError> {
+    let dangling: Option<String> =
         db.query_row("PRAGMA foreign_key_check", [], |row| row.get(0)).optional().map_err(MigrateError::Unreadable)?;
-    match broken {
-        Some(table) => Err(MigrateError::Broken { table, snapshot: snapshot.to_owned() }),
-        None => Ok(()),
-    }
+    dangling.map_or(Ok(()), |table| Err(MigrateError::Dangling { table }))
 }
 
 fn newest(runner: &Runner) -> i64 {

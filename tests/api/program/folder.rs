@@ -1,6 +1,6 @@
 //! What lies in the data folder is used for what it is, or left as it is.
 
-use std::fs;
+use std::{collections::BTreeMap, fs, path::Path};
 
 use rusqlite::Connection;
 
@@ -25,6 +25,13 @@ fn make_older(home: &Home, change: &str) {
     db.execute_batch(change).unwrap();
     drop(db);
     fs::rename(older, database).unwrap();
+}
+
+/// Every file of a folder, and what is in it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.path().is_file());
+    files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
 }
 
 #[tokio::test]
@@ -52,4 +59,18 @@ async fn a_snapshot_that_cannot_be_written_ends_with_5_and_nothing_is_migrated()
     make_older(&home, "");
     fs::write(home.path().join("backups"), "in the way").unwrap();
     assert_refused(&run(home.path(), MIGRATE).await, 5, "no snapshot could be taken");
+}
+
+#[tokio::test]
+async fn rows_that_refer_to_nothing_end_with_3_before_anything_is_migrated_each_time() {
+    let home = Home::make().await;
+    make_older(&home, "INSERT INTO verifications VALUES (1, 1, 1, 'a@b.example', 'a@b.example', 1, 1, 1, NULL, 0)");
+    let before = files(home.path());
+    for _ in 0..2 {
+        let ended = run(home.path(), MIGRATE).await;
+        assert_refused(&ended, 3, "rows of verifications refer to nothing");
+        assert!(ended.stderr.contains("nothing was changed"), "{ended:?}");
+        assert_eq!(files(home.path())["rollbook.db"], before["rollbook.db"]);
+        assert!(!home.path().join("backups").exists());
+    }
 }

@@ -1,6 +1,6 @@
 //! What a migration promises to whoever starts a new version.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use refinery::Migration;
 
@@ -150,6 +150,43 @@ fn a_snapshot_of_what_was_there_is_taken_before_a_migration() {
     let old = Connection::open(snapshot).unwrap();
     assert_eq!(old.query_row("SELECT n FROM one", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
     assert_eq!(schema_of(&old).unwrap(), 1);
+}
+
+#[test]
+fn rows_that_referred_to_nothing_before_a_migration_are_told_of_before_anything_is_changed() {
+    const CHILD: (&str, &str) =
+        ("V1__child", "CREATE TABLE one (n INTEGER PRIMARY KEY); CREATE TABLE child (n INTEGER REFERENCES one (n));");
+    let folder = tempfile::tempdir().unwrap();
+    let backups = folder.path().join("backups");
+    let mut db = open(folder.path());
+    migrate_by(&steps(&[CHILD]), &mut db, &backups, "t").unwrap();
+    db.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO child VALUES (7); PRAGMA foreign_keys = ON").unwrap();
+    assert!(migrate_by(&steps(&[CHILD]), &mut db, &backups, "t").is_ok(), "nothing is to be migrated");
+    for _ in 0..2 {
+        let error = migrate_by(&steps(&[CHILD, TWO]), &mut db, &backups, "t").unwrap_err();
+        assert!(matches!(&error, MigrateError::Dangling { table } if table == "child"), "{error}");
+        assert_eq!(schema_of(&db).unwrap(), 1);
+        assert!(!backups.exists(), "no snapshot is needed");
+    }
+}
+
+#[test]
+fn a_migration_cannot_leave_rows_that_refer_to_nothing() {
+    const CHILD: (&str, &str) = (
+        "V1__child",
+        "CREATE TABLE one (n INTEGER PRIMARY KEY);
+         CREATE TABLE child (n INTEGER REFERENCES one (n) DEFERRABLE INITIALLY DEFERRED);
+         INSERT INTO one VALUES (7); INSERT INTO child VALUES (7);",
+    );
+    for careless in ["DELETE FROM one;", "DROP TABLE one;", "PRAGMA foreign_keys = OFF; DELETE FROM one;"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollbook.db");
+        let mut db = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
+        migrate_by(&steps(&[CHILD]), &mut db, folder.path(), "t").unwrap();
+        let error = migrate_by(&steps(&[CHILD, ("V2__two", careless)]), &mut db, folder.path(), "t").unwrap_err();
+        assert!(matches!(error, MigrateError::Failed(_)), "{careless}: {error}");
+        assert!(check_references(&db).is_ok());
+    }
 }
 
 #[test]
