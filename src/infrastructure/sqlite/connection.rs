@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use rusqlite::{
-    Connection, OpenFlags,
+    Connection, ErrorCode, OpenFlags,
     config::DbConfig,
     limits::Limit,
     trace::{TraceEvent, TraceEventCodes},
@@ -17,6 +17,9 @@ const KEPT_STATEMENTS: usize = 64;
 
 /// The page cache of the connection that writes, in KiB.
 const WRITERS_CACHE_KIB: u32 = 4 << 10;
+
+/// The page cache of a connection that only looks what a file is, in KiB.
+const LOOKERS_CACHE_KIB: u32 = 1 << 10;
 
 /// No value is longer than this, in bytes: far beyond what a request can bring.
 const LONGEST_VALUE: i32 = 4 << 20;
@@ -54,9 +57,7 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`].
 pub fn open_to_write(path: &Path, busy_timeout: Duration, echo: bool) -> Result<Connection, OpenError> {
-    if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(OpenError::TooOld(rusqlite::version()));
-    }
+    check_version()?;
     let db = Connection::open_with_flags(path, OpenFlags::default())?;
     db.busy_timeout(busy_timeout)?;
     set(&db, "journal_mode", "wal")?;
@@ -65,7 +66,30 @@ pub fn open_to_write(path: &Path, busy_timeout: Duration, echo: bool) -> Result<
     Ok(db)
 }
 
-/// The same, and forgets what ANALYZE has gathered. It is soon out of date: of a roll of one, it makes SQLite read the whole
+/// Opens a file that may be another program's, to look what it is: not a byte of it changes.
+///
+/// # Errors
+/// [`OpenError`].
+pub(super) fn open_to_look(path: &Path, busy_timeout: Duration, echo: bool) -> Result<Connection, OpenError> {
+    check_version()?;
+    let open = |flags| {
+        let db =
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI)?;
+        make_reader(&db, busy_timeout, echo, LOOKERS_CACHE_KIB)?;
+        // What stands in the way of reading shows at the first page that is read.
+        db.pragma_query(None, "schema_version", |_| Ok(()))?;
+        Ok(db)
+    };
+    match open(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        // A program that was killed left a journal to be rolled back, as it must be before anybody can read.
+        Err(OpenError::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+            open(OpenFlags::SQLITE_OPEN_READ_WRITE)
+        }
+        opened_or_broken => opened_or_broken,
+    }
+}
+
+/// The same as [`open_to_write`], and forgets what ANALYZE has gathered. It is soon out of date: of a roll of one, it makes SQLite read the whole
 /// roll of a million instead of looking one up. Statements are written, and tested, for plans without it.
 ///
 /// # Errors
@@ -98,6 +122,10 @@ pub(super) fn make_reader(
     db.busy_timeout(busy_timeout)?;
     prepare(db, echo, cache_kib)?;
     set(db, "query_only", "1")
+}
+
+fn check_version() -> Result<(), OpenError> {
+    if rusqlite::version_number() < OLDEST_SQLITE { Err(OpenError::TooOld(rusqlite::version())) } else { Ok(()) }
 }
 
 fn prepare(db: &Connection, echo: bool, cache_kib: u32) -> Result<(), OpenError> {
@@ -144,6 +172,8 @@ fn log_statement(event: TraceEvent<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::PathBuf};
+
     use super::*;
 
     #[test]
@@ -167,6 +197,57 @@ mod tests {
         }
         for without in ["ENABLE_MEMORY_MANAGEMENT", "ENABLE_API_ARMOR", "ENABLE_LOAD_EXTENSION", "ENABLE_FTS3"] {
             assert!(!options.iter().any(|option| option == without), "{without}: {options:?}");
+        }
+    }
+
+    /// A database as a program leaves it that is killed amid a transaction, after it made the table `whole`.
+    fn killed_at_work(folder: &Path, journal_mode: &str) -> PathBuf {
+        let (alive, killed) = (folder.join("alive.db"), folder.join("killed.db"));
+        let db = Connection::open(&alive).unwrap();
+        db.pragma_update(None, "journal_mode", journal_mode).unwrap();
+        // With so small a cache it writes before it commits.
+        let work = "PRAGMA cache_size = 1; CREATE TABLE whole (n INTEGER); BEGIN; CREATE TABLE half (text TEXT);
+            INSERT INTO half VALUES (hex(zeroblob(100000)))";
+        db.execute_batch(work).unwrap();
+        for end in ["", "-journal", "-wal"] {
+            // There is one of the two.
+            let _ = fs::copy(format!("{}{end}", alive.display()), format!("{}{end}", killed.display()));
+        }
+        killed
+    }
+
+    #[test]
+    fn who_looks_sees_what_was_committed_however_the_file_was_left() {
+        let tables = |path: &Path| {
+            let db = open_to_look(path, Duration::ZERO, false).unwrap();
+            let mut names = db.prepare("SELECT name FROM sqlite_schema").unwrap();
+            names.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+        };
+        for journal_mode in ["delete", "wal"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = killed_at_work(folder.path(), journal_mode);
+            for _ in 0..2 {
+                assert_eq!(tables(&path), ["whole"], "{journal_mode}");
+            }
+        }
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        assert!(tables(empty.path()).is_empty());
+    }
+
+    #[test]
+    fn who_looks_changes_nothing_and_cannot() {
+        for journal_mode in ["delete", "wal"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("x.db");
+            let db = Connection::open(&path).unwrap();
+            db.pragma_update(None, "journal_mode", journal_mode).unwrap();
+            db.execute_batch("CREATE TABLE one (n INTEGER)").unwrap();
+            drop(db);
+            let before = fs::read(&path).unwrap();
+            let db = open_to_look(&path, Duration::ZERO, false).unwrap();
+            assert!(db.execute("INSERT INTO one VALUES (1)", []).is_err());
+            drop(db);
+            assert!(fs::read(&path).unwrap() == before, "{journal_mode}");
         }
     }
 

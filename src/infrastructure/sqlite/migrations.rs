@@ -89,12 +89,13 @@ pub struct Migrated {
 /// # Errors
 /// [`MigrateError`]; the database is then as it was.
 pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
-    let mut db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-    let migrated = if holds_what_is_embedded(&db) {
+    let migrated = match outdated(path, settings)? {
+        Some(found) => {
+            let mut db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
+            bring_up(&runner(), &mut db, found, backups, stamp)?
+        }
         // Refinery would keep half a megabyte of regular expressions to find that out.
-        Migrated { from: newest_embedded(), to: newest_embedded(), snapshot: None }
-    } else {
-        migrate_by(&runner(), &mut db, backups, stamp)?
+        None => Migrated { from: newest_embedded(), to: newest_embedded(), snapshot: None },
     };
     snapshots::forget_old(backups);
     Ok(migrated)
@@ -103,10 +104,20 @@ pub fn migrate(path: &Path, settings: &StoreSettings, backups: &Path, stamp: &st
 /// Whether a file holds the schema that this binary knows, so that nothing is to be migrated.
 ///
 /// # Errors
-/// [`MigrateError::Open`], [`MigrateError::Unreadable`].
+/// [`MigrateError`] if it cannot be migrated either.
 pub fn is_up_to_date(path: &Path, settings: &StoreSettings) -> Result<bool, MigrateError> {
-    let db = connection::open_to_write(path, settings.busy_timeout, settings.echo)?;
-    Ok(schema_of(&db).map_err(MigrateError::Unreadable)? == newest_embedded())
+    let db = connection::open_to_look(path, settings.busy_timeout, settings.echo)?;
+    Ok(judge(&db, newest_embedded())? == newest_embedded())
+}
+
+/// The schema of a file that is to be brought up to date; none if it is. Looks without opening it to write, which makes
+/// even another program's database one with a WAL.
+fn outdated(path: &Path, settings: &StoreSettings) -> Result<Option<i64>, MigrateError> {
+    if !path.exists() {
+        return Ok(Some(0));
+    }
+    let db = connection::open_to_look(path, settings.busy_timeout, settings.echo)?;
+    if holds_what_is_embedded(&db) { Ok(None) } else { admit(&db, newest_embedded()).map(Some) }
 }
 
 /// Whether all that is embedded was applied as it is, and nothing else. Of what cannot be read refinery is to say what is
@@ -125,8 +136,8 @@ fn runner() -> Runner {
     embedded::migrations::runner().set_grouped(true)
 }
 
-fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
-    let known = newest(runner);
+/// The schema of a database that is ours and not of the future.
+fn judge(db: &Connection, known: i64) -> Result<i64, MigrateError> {
     let found = schema_of(db).map_err(MigrateError::Unreadable)?;
     // refinery writes its own table before it looks, so a file of the future is turned away before refinery sees it.
     if found > known {
@@ -135,13 +146,33 @@ fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str)
     if found == 0 && has_tables(db).map_err(MigrateError::Unreadable)? {
         return Err(MigrateError::Foreign);
     }
+    Ok(found)
+}
+
+/// The schema of a database that can be migrated.
+fn admit(db: &Connection, known: i64) -> Result<i64, MigrateError> {
+    let found = judge(db, known)?;
     if found > 0
         && let Some(version) = garbled(db).map_err(MigrateError::Unreadable)?
     {
         return Err(MigrateError::Garbled(version));
     }
-    let snapshot = if found > 0 && found < known {
+    if found > 0 && found < known {
         check_references(db)?;
+    }
+    Ok(found)
+}
+
+/// Migrates a database that was admitted.
+fn bring_up(
+    runner: &Runner,
+    db: &mut Connection,
+    found: i64,
+    backups: &Path,
+    stamp: &str,
+) -> Result<Migrated, MigrateError> {
+    let known = newest(runner);
+    let snapshot = if found > 0 && found < known {
         Some(snapshots::take(db, backups, &format!("{found}-{known}-{stamp}"))?)
     } else {
         None

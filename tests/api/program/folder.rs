@@ -11,6 +11,9 @@ use super::{
 };
 
 const MIGRATE: &[&str] = &["migrate"];
+const CREATE: &[&str] = &["key", "create", "--name", "second", "--scope", "admin"];
+const LIST: &[&str] = &["key", "list"];
+const REVOKE: &[&str] = &["key", "revoke", "0123456789abcdef"];
 
 /// Puts a database of the first schema in the place of a folder's, and changes something in it.
 fn make_older(home: &Home, change: &str) {
@@ -32,6 +35,32 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let files = entries.filter(|entry| entry.path().is_file());
     files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_stays_as_it_is_to_the_byte() {
+    for mode in ["delete", "wal"] {
+        let (theirs, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let db = Connection::open(theirs.path().join("their.db")).unwrap();
+        db.pragma_update(None, "journal_mode", mode).unwrap();
+        db.execute_batch("CREATE TABLE theirs (n INTEGER); INSERT INTO theirs VALUES (1)").unwrap();
+        // As their program would leave it when it is killed: what was last written may be in the WAL alone.
+        for (name, bytes) in files(theirs.path()).into_iter().filter(|(name, _)| !name.ends_with("-shm")) {
+            fs::write(folder.path().join(name.replace("their", "rollbook")), bytes).unwrap();
+        }
+        let before = files(folder.path());
+        let assert_unchanged = |verb: &[&str]| {
+            let after = files(folder.path());
+            assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)), "{mode} {verb:?}");
+        };
+        let refusal = "is a database of another program; nothing was changed";
+        for verb in [MIGRATE, LIST, CREATE, REVOKE] {
+            assert_refused(&run(folder.path(), verb).await, 3, refusal);
+            assert_unchanged(verb);
+        }
+        assert_refused(&serve_in_vain(folder.path()).await, 3, refusal);
+        assert_unchanged(&["serve"]);
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,11 @@ fn steps(steps: &[(&str, &str)]) -> Runner {
 const ONE: (&str, &str) = ("V1__one", "CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);");
 const TWO: (&str, &str) = ("V2__two", "CREATE TABLE two (n INTEGER) STRICT;");
 
+fn migrate_by(runner: &Runner, db: &mut Connection, backups: &Path, stamp: &str) -> Result<Migrated, MigrateError> {
+    let found = admit(db, newest(runner))?;
+    bring_up(runner, db, found, backups, stamp)
+}
+
 #[test]
 fn every_file_in_the_folder_is_embedded() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
@@ -132,10 +137,16 @@ fn a_first_start_that_was_killed_before_its_migration_is_begun_again() {
 #[test]
 fn another_programs_database_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let mut db = open(folder.path());
-    db.execute_batch("CREATE TABLE theirs (n INTEGER)").unwrap();
-    let error = migrate_by(&runner(), &mut db, folder.path(), "t").unwrap_err();
-    assert!(matches!(error, MigrateError::Foreign), "{error}");
+    let path = folder.path().join("rollbook.db");
+    open(folder.path()).execute_batch("CREATE TABLE theirs (n INTEGER)").unwrap();
+    let before = fs::read(&path).unwrap();
+    for _ in 0..2 {
+        let error = migrate(&path, &StoreSettings::LEAST, folder.path(), "t").unwrap_err();
+        assert!(matches!(error, MigrateError::Foreign), "{error}");
+        let error = is_up_to_date(&path, &StoreSettings::LEAST).unwrap_err();
+        assert!(matches!(error, MigrateError::Foreign), "{error}");
+        assert!(fs::read(&path).unwrap() == before, "it was changed");
+    }
 }
 
 #[test]
