@@ -210,7 +210,7 @@ pub async fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
     let settings = StoreSettings { serves: false, ..adapt::store_settings(config) };
     let open = || SqliteStore::open(&folder.database(), &settings, Arc::clone(&clock), Arc::new(|_| ()));
     // The folder is left to the server unless there is something to migrate.
-    let store = if folder.database().exists() && migrations::is_up_to_date(&folder.database(), &settings)? {
+    let store = if folder.has_database()? && migrations::is_up_to_date(&folder.database(), &settings)? {
         open()?
     } else {
         folder.make()?;

@@ -134,18 +134,28 @@ impl DataFolder {
         }
     }
 
+    /// Whether there is a database: nothing is made.
+    ///
+    /// # Errors
+    /// [`FolderError::DatabaseMissing`] if there is none where one was.
+    pub fn has_database(&self) -> Result<bool, FolderError> {
+        let path = self.database();
+        match fs::metadata(&path) {
+            Ok(file) if file.len() > 0 => Ok(true),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of_io(&path, error)),
+            // A crash amid the very first start leaves an empty file, and no key yet.
+            _ if self.mail_key_file().exists() => Err(FolderError::DatabaseMissing(path)),
+            _ => Ok(false),
+        }
+    }
+
     /// Makes sure that a database that was here is still here, and that a new one is made for its owner alone.
     ///
     /// # Errors
-    /// [`FolderError::DatabaseMissing`].
+    /// [`FolderError::DatabaseMissing`], [`FolderError::Io`].
     pub fn expect_database(&self) -> Result<(), FolderError> {
         let path = self.database();
-        // A crash amid the very first start leaves an empty file, and no key yet.
-        let is_empty = fs::metadata(&path).map_or(true, |file| file.len() == 0);
-        if is_empty && self.mail_key_file().exists() {
-            return Err(FolderError::DatabaseMissing(path));
-        }
-        if path.exists() {
+        if self.has_database()? || path.exists() {
             return Ok(());
         }
         private_file(&path).map(drop).map_err(|source| of_io(&path, source))

@@ -38,6 +38,20 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[tokio::test]
+async fn an_empty_file_in_the_place_of_the_database_is_taken_for_a_loss_by_every_verb() {
+    let home = Home::make().await;
+    fs::write(home.path().join("rollbook.db"), "").unwrap();
+    let before = files(home.path());
+    let lost = "rollbook.db is missing, though this folder was in use";
+    for verb in [LIST, CREATE, REVOKE, MIGRATE] {
+        assert_refused(&run(home.path(), verb).await, 3, lost);
+        assert_eq!(files(home.path()), before, "{verb:?}");
+    }
+    assert_refused(&serve_in_vain(home.path()).await, 3, lost);
+    assert_eq!(files(home.path()), before);
+}
+
+#[tokio::test]
 async fn the_database_of_another_program_stays_as_it_is_to_the_byte() {
     for mode in ["delete", "wal"] {
         let (theirs, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
