@@ -209,18 +209,24 @@ pub async fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
     let folder = DataFolder::at(config.store.data_dir.clone());
     let settings = StoreSettings { serves: false, ..adapt::store_settings(config) };
     let open = || SqliteStore::open(&folder.database(), &settings, Arc::clone(&clock), Arc::new(|_| ()));
+    let is_ready = || -> Result<bool, StartError> {
+        Ok(folder.has_database()? && migrations::is_up_to_date(&folder.database(), &settings)?)
+    };
     // The folder is left to the server unless there is something to migrate.
-    let store = if folder.has_database()? && migrations::is_up_to_date(&folder.database(), &settings)? {
-        open()?
+    let lock = if is_ready()? {
+        None
     } else {
         folder.make()?;
-        let _lock = folder.lock_within(config.store.busy_timeout)?;
+        folder.lock_unless(config.store.busy_timeout, is_ready)?
+    };
+    if lock.is_some() {
         migrate_folder(&folder, config, clock.as_ref())?;
-        let store = open()?;
+    }
+    let store = open()?;
+    if lock.is_some() {
         // With its mail key the folder counts as used: a database that vanishes is noticed from now on.
         folder.mail_key(store.has_proofs().await?, entropy.as_ref())?;
-        store
-    };
+    }
     Ok(KeyDesk { keys: Arc::new(store), clock, entropy })
 }
 

@@ -104,14 +104,28 @@ impl DataFolder {
     /// # Errors
     /// [`FolderError::Locked`] if another one keeps it.
     pub fn lock_within(&self, patience: Duration) -> Result<FolderLock, FolderError> {
-        let pauses = patience.as_millis() / LOCK_PAUSE.as_millis();
-        for _ in 0..pauses {
+        self.lock_unless(patience, || Ok(false))?.ok_or_else(|| FolderError::Locked(self.root.clone()))
+    }
+
+    /// The same, but takes nothing once `is_done` says that the other one has done what the folder is wanted for: a
+    /// server does not give it free.
+    ///
+    /// # Errors
+    /// [`FolderError::Locked`] if another one keeps it, and that of `is_done`.
+    pub fn lock_unless<E: From<FolderError>>(
+        &self,
+        patience: Duration,
+        mut is_done: impl FnMut() -> Result<bool, E>,
+    ) -> Result<Option<FolderLock>, E> {
+        let mut pauses = patience.as_millis() / LOCK_PAUSE.as_millis();
+        loop {
             match self.lock() {
-                Err(FolderError::Locked(_)) => thread::sleep(LOCK_PAUSE),
-                taken_or_broken => return taken_or_broken,
+                Err(FolderError::Locked(_)) if is_done()? => return Ok(None),
+                Err(FolderError::Locked(_)) if pauses > 0 => thread::sleep(LOCK_PAUSE),
+                taken_or_broken => return Ok(Some(taken_or_broken?)),
             }
+            pauses -= 1;
         }
-        self.lock()
     }
 
     /// Takes the folder for this process.
@@ -310,5 +324,26 @@ mod tests {
         assert!(matches!(folder.lock(), Err(FolderError::Locked(_))));
         drop(lock);
         assert!(folder.lock().is_ok());
+    }
+
+    #[test]
+    fn a_folder_is_not_waited_for_once_its_holder_has_done_what_it_was_wanted_for() {
+        const LONG: Duration = Duration::from_mins(1);
+        let (_parent, folder) = folder();
+        let held = folder.lock().unwrap();
+        let mut looks = 0;
+        let third_look = || {
+            looks += 1;
+            Ok::<_, FolderError>(looks == 3)
+        };
+        assert!(folder.lock_unless(LONG, third_look).unwrap().is_none());
+        assert!(
+            folder.lock_unless(Duration::ZERO, || Ok::<_, FolderError>(true)).unwrap().is_none(),
+            "without patience"
+        );
+        assert!(matches!(folder.lock_within(LOCK_PAUSE), Err(FolderError::Locked(_))));
+        drop(held);
+        let never = || -> Result<bool, FolderError> { panic!("looked though the folder was free") };
+        assert!(folder.lock_unless(LONG, never).unwrap().is_some());
     }
 }

@@ -1,12 +1,24 @@
 //! What lies in the data folder is used for what it is, or left as it is.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    mem::MaybeUninit,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::timeout,
+};
 
 use super::{
     exit_codes::{assert_refused, serve_in_vain},
-    running::run,
+    running::{PATIENCE, Program, rollbook, run},
     server::Home,
 };
 
@@ -75,6 +87,44 @@ async fn the_database_of_another_program_stays_as_it_is_to_the_byte() {
         assert_refused(&serve_in_vain(folder.path()).await, 3, refusal);
         assert_unchanged(&["serve"]);
     }
+}
+
+/// Tells from now on of each time that somebody opens a file.
+fn openings(path: &Path) -> UnboundedReceiver<()> {
+    let watch = inotify::init(CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&watch, path, WatchFlags::OPEN).unwrap();
+    let (opened, openings) = unbounded_channel();
+    thread::spawn(move || {
+        let mut buffer = [MaybeUninit::uninit(); 1024];
+        let mut events = inotify::Reader::new(watch, &mut buffer);
+        while events.next().is_ok() && opened.send(()).is_ok() {}
+    });
+    openings
+}
+
+#[tokio::test]
+async fn a_key_is_made_as_soon_as_the_server_that_is_starting_has_made_the_database() {
+    let (home, folder) = (Home::make().await, tempfile::tempdir().unwrap());
+    let finished = folder.path().join("finished.db");
+    let db = Connection::open(home.path().join("rollbook.db")).unwrap();
+    db.execute("VACUUM INTO ?1", [finished.to_str().unwrap()]).unwrap();
+    let lock = folder.path().join("rollbook.db.lock");
+    let server = File::create(&lock).unwrap();
+    server.lock().unwrap();
+    let mut openings = openings(&lock);
+
+    let create = Program::spawn(rollbook(folder.path(), CREATE).env("ROLLBOOK_DB_BUSY_TIMEOUT", "15s"));
+    // It has found the folder locked, and no database, when it tries again.
+    for _ in 0..2 {
+        timeout(PATIENCE, openings.recv()).await.expect("it should have tried").unwrap();
+    }
+    fs::rename(finished, folder.path().join("rollbook.db")).unwrap();
+    let made = Instant::now();
+    let ended = create.end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(made.elapsed() < Duration::from_secs(5), "{:?}", made.elapsed());
+    let listed = run(folder.path(), LIST).await.stdout;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
 }
 
 #[tokio::test]
