@@ -12,7 +12,6 @@ use tokio::{
 use crate::{
     application::{
         Memory, Registry,
-        manage_keys::KeyDesk,
         ports::{Clock, Entropy, Mailer},
     },
     domain::ids::IdSequence,
@@ -24,7 +23,7 @@ use crate::{
             server::{self, Limits, descriptors},
         },
         mail::words::VerificationWords,
-        sqlite::{Commit, SqliteStore, StoreSettings, migrations},
+        sqlite::{Commit, SqliteStore, migrations},
         system::{SystemClock, SystemEntropy},
         telemetry::metrics::Metrics,
         worker,
@@ -32,9 +31,11 @@ use crate::{
 };
 
 mod adapt;
+mod key_desk;
 mod mailer;
 mod start_error;
 
+pub use key_desk::{key_desk, key_desk_of_any_folder};
 pub use start_error::StartError;
 
 /// What a program cannot make itself: in tests the clock is held and the entropy counted.
@@ -197,37 +198,6 @@ async fn finish(mut workers: JoinHandle<()>, stopping: watch::Receiver<()>, drai
         // It ends by being aborted, and before the folder is given free.
         let _ = workers.await;
     }
-}
-
-/// The keys of a folder beside a server that may be running. With no server running the folder is made and migrated
-/// first, so that a key can be made before the first start.
-///
-/// # Errors
-/// [`StartError`].
-pub async fn key_desk(config: &Config) -> Result<KeyDesk, StartError> {
-    let World { clock, entropy } = World::real();
-    let folder = DataFolder::at(config.store.data_dir.clone());
-    let settings = StoreSettings { serves: false, ..adapt::store_settings(config) };
-    let open = || SqliteStore::open(&folder.database(), &settings, Arc::clone(&clock), Arc::new(|_| ()));
-    let is_ready = || -> Result<bool, StartError> {
-        Ok(folder.has_database()? && migrations::is_up_to_date(&folder.database(), &settings)?)
-    };
-    // The folder is left to the server unless there is something to migrate.
-    let lock = if is_ready()? {
-        None
-    } else {
-        folder.make()?;
-        folder.lock_unless(config.store.busy_timeout, is_ready)?
-    };
-    if lock.is_some() {
-        migrate_folder(&folder, config, clock.as_ref())?;
-    }
-    let store = open()?;
-    if lock.is_some() {
-        // With its mail key the folder counts as used: a database that vanishes is noticed from now on.
-        folder.mail_key(store.has_proofs().await?, entropy.as_ref())?;
-    }
-    Ok(KeyDesk { keys: Arc::new(store), clock, entropy })
 }
 
 /// Brings the schema of a folder up to date, for the holder of its lock.

@@ -62,7 +62,9 @@ impl StartError {
         match self {
             Self::Folder(FolderError::Locked(_))
             | Self::Migrate(MigrateError::Newer { .. } | MigrateError::Different(_)) => 4,
-            Self::Folder(FolderError::DatabaseMissing(_) | FolderError::MailKey { .. })
+            Self::Folder(
+                FolderError::DatabaseMissing(_) | FolderError::NoDatabase(_) | FolderError::MailKey { .. },
+            )
             | Self::Migrate(MigrateError::Foreign | MigrateError::Garbled(_) | MigrateError::Dangling { .. }) => 3,
             Self::Migrate(MigrateError::Open(error)) | Self::Open(error) => of_opening(error),
             Self::Migrate(MigrateError::Unreadable(error)) => of_obstacle(sqlite::obstacle(error)),

@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failed, print, say, small_runtime};
+use super::{Failed, migrate, print, say, small_runtime};
 use crate::{
     app,
     application::manage_keys::KeyDesk,
     domain::api_key::{ApiKey, KeyId, KeyName, Scope},
-    infrastructure::config::Config,
+    infrastructure::{config::Config, sqlite::migrations::Migrated},
 };
 
 #[derive(Debug, Subcommand)]
@@ -53,13 +53,19 @@ fn scope(text: &str) -> Result<Scope, String> {
 
 pub(super) fn run(config: &Config, verb: Verb) -> Result<(), Failed> {
     small_runtime()?.block_on(async {
-        let desk = app::key_desk(config).await?;
         match verb {
-            Verb::Create(create) => make(&desk, create).await,
-            Verb::List { json } => list(&desk, json).await,
-            Verb::Revoke { id } => revoke(&desk, id).await,
+            Verb::Create(create) => make(&app::key_desk_of_any_folder(config, tell).await?, create).await,
+            Verb::List { json } => list(&app::key_desk(config, tell).await?, json).await,
+            Verb::Revoke { id } => revoke(&app::key_desk(config, tell).await?, id).await,
         }
     })
+}
+
+/// Nobody asked for a migration, so it is not done in silence; a new folder has nothing that could be missed.
+fn tell(migrated: &Migrated) {
+    if migrated.from > 0 {
+        migrate::tell(migrated);
+    }
 }
 
 async fn make(desk: &KeyDesk, create: Create) -> Result<(), Failed> {

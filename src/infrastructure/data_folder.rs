@@ -43,6 +43,9 @@ pub enum FolderError {
         "{0} is missing, though this folder was in use; is the right disk mounted? Restore it from a backup, or remove mail.key to begin anew"
     )]
     DatabaseMissing(PathBuf),
+    /// There is none, and who asks for what is in it may have mistyped where.
+    #[error("there is no database at {0}; `rollbook serve` or `rollbook key create` makes one")]
+    NoDatabase(PathBuf),
     /// The key is gone or damaged, and links that were mailed depend on it.
     #[error(
         "{path} is {fault}, and links that were mailed depend on it; restore it from a backup, or, to make those links useless and go on, put 64 random hexadecimal digits there"

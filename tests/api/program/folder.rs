@@ -128,6 +128,44 @@ async fn a_key_is_made_as_soon_as_the_server_that_is_starting_has_made_the_datab
 }
 
 #[tokio::test]
+async fn who_looks_for_keys_where_there_is_no_database_makes_none_and_hears_what_makes_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let (empty, begun) = (parent.path().join("empty"), parent.path().join("begun"));
+    for folder in [&empty, &begun] {
+        fs::create_dir(folder).unwrap();
+    }
+    // As a crash amid the very first start leaves it.
+    fs::write(begun.join("rollbook.db"), "").unwrap();
+    for folder in [&parent.path().join("mistyped"), &empty, &begun] {
+        let before = folder.exists().then(|| files(folder));
+        let place = folder.join("rollbook.db").display().to_string();
+        for verb in [LIST, REVOKE] {
+            let ended = run(folder, verb).await;
+            assert_refused(&ended, 3, &format!("there is no database at {place}"));
+            assert!(ended.stderr.contains("`rollbook serve` or `rollbook key create` makes one"), "{ended:?}");
+            assert_eq!(folder.exists().then(|| files(folder)), before, "{verb:?} {folder:?}");
+        }
+        assert_eq!(run(folder, CREATE).await.code, Some(0));
+        assert_eq!(run(folder, LIST).await.code, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_verb_for_keys_that_migrates_says_so_and_where_the_snapshot_is() {
+    for verb in [CREATE, LIST] {
+        let home = Home::make().await;
+        make_older(&home, "");
+        let ended = run(home.path(), verb).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let snapshot = fs::read_dir(home.path().join("backups")).unwrap().next().unwrap().unwrap().path();
+        for words in ["rollbook: schema 1 became ", snapshot.to_str().unwrap()] {
+            assert!(ended.stderr.contains(words), "{words}: {ended:?}");
+        }
+        assert!(!run(home.path(), LIST).await.stderr.contains("schema"), "once is enough");
+    }
+}
+
+#[tokio::test]
 async fn an_older_database_that_is_damaged_ends_with_3_and_is_not_migrated() {
     let home = Home::make().await;
     make_older(&home, "");

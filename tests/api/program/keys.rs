@@ -114,7 +114,7 @@ async fn a_key_that_could_not_be_shown_does_not_count() {
 
 #[tokio::test]
 async fn what_cannot_be_a_key_is_refused_with_the_rule() {
-    let folder = tempfile::tempdir().unwrap();
+    let home = Home::make().await;
     for (arguments, code, words) in [
         (&["key", "create", "--name", "x"][..], 2, "--scope"),
         (&["key", "create", "--name", "x", "--scope", "everything"], 2, "must be one of customers:read,"),
@@ -122,7 +122,7 @@ async fn what_cannot_be_a_key_is_refused_with_the_rule() {
         (&["key", "revoke", "first"], 2, "must be 16 hexadecimal digits"),
         (&["key", "revoke", "0123456789abcdef"], 1, "there is no key 0123456789abcdef"),
     ] {
-        let ended = Program::spawn(&mut rollbook(folder.path(), arguments)).end().await;
+        let ended = Program::spawn(&mut rollbook(home.path(), arguments)).end().await;
         assert_eq!(ended.code, Some(code), "{arguments:?} {ended:?}");
         assert!(ended.stderr.contains(words), "{arguments:?} {ended:?}");
         assert_eq!(ended.stdout, "", "{arguments:?}");
