@@ -19,8 +19,8 @@ pub struct RelayHealth {
 struct Down {
     pause: SignedDuration,
     next_probe: Timestamp,
-    /// Whether a message is out to probe.
-    probing: bool,
+    /// How many messages are out to probe: one that takes longer than the pause is not alone.
+    probes_out: u32,
 }
 
 /// How much mail a relay is to be offered.
@@ -69,29 +69,32 @@ impl RelayHealth {
             }
             Some(down) => {
                 down.next_probe = later(now, down.pause);
-                down.probing = true;
+                down.probes_out = down.probes_out.saturating_add(1);
                 Ok(Admission::Probe)
             }
         }
     }
 
-    /// Nothing was there to be tried: the next message need not wait for another probe.
+    /// Nothing was there to be tried: the next message need not wait for another probe, unless one is still out.
     pub fn unused(&mut self, now: Timestamp) {
         if let Some(down) = &mut self.down {
-            down.next_probe = now;
-            down.probing = false;
+            down.probes_out = down.probes_out.saturating_sub(1);
+            if down.probes_out == 0 {
+                down.next_probe = now;
+            }
         }
     }
 
     /// The relay failed; returns when it is probed next. Only a probe makes the pause longer: messages that were under
     /// way together when the relay went away are one failure.
     pub fn failed(&mut self, now: Timestamp) -> Timestamp {
-        if let Some(down) = self.down.as_ref().filter(|down| !down.probing) {
-            return down.next_probe;
-        }
-        let pause = self.down.as_ref().map_or(self.probe_pause, |down| (down.pause * 2).min(self.longest_pause()));
+        let (pause, probes_out) = match &self.down {
+            None => (self.probe_pause, 0),
+            Some(down) if down.probes_out == 0 => return down.next_probe,
+            Some(down) => ((down.pause * 2).min(self.longest_pause()), down.probes_out - 1),
+        };
         let next_probe = later(now, pause);
-        self.down = Some(Down { pause, next_probe, probing: false });
+        self.down = Some(Down { pause, next_probe, probes_out });
         next_probe
     }
 
@@ -168,6 +171,27 @@ mod tests {
         assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
         relay.unused(at(30));
         assert_eq!(relay.admit(at(31)), Ok(Admission::Probe));
+    }
+
+    #[test]
+    fn a_probe_that_takes_longer_than_its_pause_makes_the_pause_longer_all_the_same() {
+        let mut relay = relay();
+        relay.failed(at(0));
+        assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
+        assert_eq!(relay.admit(at(60)), Ok(Admission::Probe), "the first one may never be heard of again");
+        relay.unused(at(60));
+        assert_eq!(relay.admit(at(61)), Err(at(90)), "the first one is still out");
+        assert_eq!(relay.failed(at(65)), at(125));
+        assert_eq!(relay.admit(at(124)), Err(at(125)));
+    }
+
+    #[test]
+    fn a_probe_that_is_never_heard_of_again_does_not_silence_probing() {
+        let mut relay = relay();
+        relay.failed(at(0));
+        for now in [30, 60, 90] {
+            assert_eq!(relay.admit(at(now)), Ok(Admission::Probe));
+        }
     }
 
     #[test]

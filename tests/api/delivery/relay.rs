@@ -158,6 +158,30 @@ async fn a_port_where_nobody_listens_costs_nobody_a_mail() {
 }
 
 #[tokio::test]
+async fn a_relay_that_hangs_longer_than_the_pause_is_probed_after_ever_longer_ones() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    rollbook.register("ada@example.org").await;
+    peer.on(At::Banner, Do::Wait);
+    peer.on(At::Ehlo, Do::Reply("421 4.3.2 out of order"));
+    peer.on(At::Connect, Do::Drop).times(1);
+    rollbook.deliver().await;
+    rollbook.pass(MINUTE);
+    let (probe, ()) = tokio::join!(rollbook.deliver_next(), async {
+        peer.reached(At::Banner).await;
+        rollbook.pass(Duration::from_secs(30));
+        assert!(matches!(rollbook.deliver_next().await, Ok(Err(Due::Later(_)))), "nothing else is there to be tried");
+        assert!(matches!(rollbook.deliver_next().await, Ok(Err(Due::WithRelay(_)))), "the probe is still out");
+        peer.go_on();
+    });
+    let Ok(Ok(Delivery::RelayFault(_, until))) = probe else { panic!("{probe:?}") };
+    assert_eq!(until.duration_since(rollbook.clock.now()).as_secs(), 60);
+    rollbook.pass(Duration::from_secs(59));
+    assert_eq!(rollbook.deliver().await, []);
+    assert_eq!(peer.connections(), 2);
+}
+
+#[tokio::test]
 async fn after_three_refusals_of_content_in_a_row_no_further_one_ends_a_message_and_none_holds_up_others() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[]).await;
