@@ -26,6 +26,7 @@ pub mod ports;
 pub mod read_messages;
 pub mod register_customer;
 pub mod request_verification;
+mod under_way;
 pub mod verify_email;
 
 use authenticate::KnownKeys;

@@ -30,6 +30,16 @@ pub enum Due {
 }
 
 impl Registry {
+    /// Whether one more message may be begun beside so many that are under way, in so many sessions at the most.
+    ///
+    /// # Errors
+    /// When to ask again, where that is not only once one of them has ended.
+    pub fn room_beside(&self, under_way: usize, most: usize) -> Result<(), Option<Timestamp>> {
+        let now = self.clock.now();
+        let room = self.with_relay(|relay| relay.room_beside(under_way, now));
+        if under_way < most { room.map_err(Some) } else { Err(None) }
+    }
+
     /// The message to be sent next. Its claim is on the disk before anybody hears of it (no write, no send), and there is
     /// none while an outcome could not be written down. What was claimed along with it waits in memory; should it never
     /// be asked for, its claim lapses.

@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use super::{
     Registry,
     ports::{Outcome, Settlement, StoreError},
+    under_way::UnderWay,
 };
 use crate::domain::{
     history::{Actor, Deed, Event},
     mail::{SendFault, Stage},
     message::Message,
-    relay::RelayHealth,
+    relay::{Failure, RelayHealth},
     retry::Verdict,
 };
 
@@ -23,6 +24,9 @@ pub enum Delivery {
     Deferred(SendFault),
     /// It was refused for good.
     Failed(SendFault),
+    /// The relay takes no more sessions at once: the message is due again, and so many sessions are used for a while, where
+    /// these are fewer than before.
+    Crowded(SendFault, Option<usize>),
     /// The relay is at fault; nothing is offered to it before that moment.
     RelayFault(SendFault, Timestamp),
 }
@@ -33,12 +37,13 @@ impl Registry {
     /// # Errors
     /// [`StoreError`]; the outcome is kept then and written before the next message is due.
     pub async fn deliver(&self, message: &Message) -> Result<Delivery, StoreError> {
+        let under_way = UnderWay::begin(self);
         let sent = self.send(message).await;
         let now = self.clock.now();
         let (outcome, delivery) = match sent {
-            Ok(()) => self.accepted(now),
-            Err(fault) if fault.is_the_relays() => self.relay_failed(fault, now),
-            Err(fault) => self.refused(message, fault, now),
+            Ok(()) => self.accepted(under_way, now),
+            Err(fault) if fault.is_the_relays() => relay_failed(under_way, fault, now),
+            Err(fault) => self.refused(under_way, message, fault, now),
         };
         let event = event_of(message, &outcome, now);
         let settlement = Settlement { message: message.id, at: now, outcome, event };
@@ -53,26 +58,20 @@ impl Registry {
         sent.map_err(|fault| fault.without(&token))
     }
 
-    fn accepted(&self, now: Timestamp) -> (Outcome, Delivery) {
-        self.with_relay(RelayHealth::answered);
+    fn accepted(&self, under_way: UnderWay<'_>, now: Timestamp) -> (Outcome, Delivery) {
+        under_way.end(RelayHealth::answered);
         let expires_at = now.saturating_add(self.policy.verification_life).unwrap_or(Timestamp::MAX);
         (Outcome::Sent { expires_at }, Delivery::Sent)
     }
 
-    fn relay_failed(&self, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
-        let until = self.with_relay(|relay| relay.failed(now));
-        let outcome = Outcome::Untried { next_attempt_at: until, error: fault.to_string() };
-        (outcome, Delivery::RelayFault(fault, until))
-    }
-
-    fn refused(&self, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
-        let may_be_for_all = fault.refuses_content() || fault.is_unexplained();
-        let doubted = may_be_for_all && self.with_relay(RelayHealth::turned_down);
-        if fault.stage == Stage::Build {
-            self.give_back_probe(now);
-        } else if !may_be_for_all {
-            self.with_relay(RelayHealth::answered);
-        }
+    fn refused(
+        &self,
+        under_way: UnderWay<'_>,
+        message: &Message,
+        fault: SendFault,
+        now: Timestamp,
+    ) -> (Outcome, Delivery) {
+        let doubted = is_doubted(under_way, &fault, now);
         let error = fault.to_string();
         let chance = self.random_u32();
         match self.policy.retry.judge(&fault, doubted, message.attempts + 1, message.created_at, now, chance) {
@@ -84,6 +83,31 @@ impl Registry {
     pub(super) fn give_back_probe(&self, now: Timestamp) {
         self.with_relay(|relay| relay.unused(now));
     }
+}
+
+fn relay_failed(under_way: UnderWay<'_>, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
+    let error = fault.to_string();
+    match under_way.end(|relay, attempt| relay.failed(attempt, &fault, now)) {
+        Failure::Crowded(sessions) => {
+            (Outcome::Untried { next_attempt_at: now, error }, Delivery::Crowded(fault, sessions))
+        }
+        Failure::Down(until) => {
+            (Outcome::Untried { next_attempt_at: until, error }, Delivery::RelayFault(fault, until))
+        }
+    }
+}
+
+/// Tells the relay's health of a refusal, and whether that must not end the message.
+fn is_doubted(under_way: UnderWay<'_>, fault: &SendFault, now: Timestamp) -> bool {
+    if fault.refuses_content() || fault.is_unexplained() {
+        return under_way.end(RelayHealth::turned_down);
+    }
+    if fault.stage == Stage::Build {
+        under_way.end(|relay, attempt| relay.unsent(attempt, now));
+    } else {
+        under_way.end(RelayHealth::answered);
+    }
+    false
 }
 
 /// The line for the history; a fault of the relay says nothing about the customer.

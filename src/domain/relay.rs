@@ -1,6 +1,12 @@
-//! The health of the relay: while it is at fault, one message for each pause probes it and the others wait untouched.
+//! The health of the relay: while it is at fault, one message for each pause probes it and the others wait untouched;
+//! where it only takes no more sessions at once, fewer are used.
+
+mod limit;
 
 use jiff::{SignedDuration, Timestamp};
+
+use self::limit::Limit;
+use super::mail::SendFault;
 
 /// How many refusals of content, or failures without a reason, in a row are no longer taken for one message's.
 const MOST_REFUSALS: u32 = 3;
@@ -13,14 +19,39 @@ pub struct RelayHealth {
     probe_pause: SignedDuration,
     down: Option<Down>,
     refusals: u32,
+    /// How many messages are under way.
+    under_way: usize,
+    /// How many messages it answered for, or refused for reasons of theirs.
+    answers: u64,
+    /// How many sessions it takes at once, where it was found to take only so many.
+    limit: Option<Limit>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Down {
     pause: SignedDuration,
     next_probe: Timestamp,
-    /// How many messages are out to probe: one that takes longer than the pause is not alone.
-    probes_out: u32,
+    /// How many probes were let through that are not under way yet.
+    probes_to_begin: u32,
+    /// How many probes are under way: one that takes longer than the pause is not alone.
+    probes_under_way: u32,
+}
+
+/// A message under way to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    is_probe: bool,
+    /// How many answers there had been when it began.
+    answers_before: u64,
+}
+
+/// What a fault of the relay means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It works, and takes no more sessions at once; so many are used from now on, where these are fewer than before.
+    Crowded(Option<usize>),
+    /// It does not work, and is probed then.
+    Down(Timestamp),
 }
 
 /// How much mail a relay is to be offered.
@@ -36,7 +67,7 @@ impl RelayHealth {
     /// A relay of which nothing bad is known; when it fails it is probed after such a pause, then after ever longer ones.
     #[must_use]
     pub const fn good(probe_pause: SignedDuration) -> Self {
-        Self { probe_pause, down: None, refusals: 0 }
+        Self { probe_pause, down: None, refusals: 0, under_way: 0, answers: 0, limit: None }
     }
 
     /// The longest pause between probes.
@@ -63,13 +94,10 @@ impl RelayHealth {
     pub fn admit(&mut self, now: Timestamp) -> Result<Admission, Timestamp> {
         match &mut self.down {
             None => Ok(Admission::All),
-            // A clock set back must not put the probe off further than a pause.
-            Some(down) if down.next_probe > now && down.next_probe.duration_since(now) <= down.pause => {
-                Err(down.next_probe)
-            }
+            Some(down) if still_lasts(down.pause, down.next_probe, now) => Err(down.next_probe),
             Some(down) => {
                 down.next_probe = later(now, down.pause);
-                down.probes_out = down.probes_out.saturating_add(1);
+                down.probes_to_begin = down.probes_to_begin.saturating_add(1);
                 Ok(Admission::Probe)
             }
         }
@@ -78,41 +106,137 @@ impl RelayHealth {
     /// Nothing was there to be tried: the next message need not wait for another probe, unless one is still out.
     pub fn unused(&mut self, now: Timestamp) {
         if let Some(down) = &mut self.down {
-            down.probes_out = down.probes_out.saturating_sub(1);
-            if down.probes_out == 0 {
-                down.next_probe = now;
-            }
+            down.probes_to_begin = down.probes_to_begin.saturating_sub(1);
+            down.hasten_if_none_is_out(now);
         }
     }
 
-    /// The relay failed; returns when it is probed next. Only a probe makes the pause longer: messages that were under
-    /// way together when the relay went away are one failure.
-    pub fn failed(&mut self, now: Timestamp) -> Timestamp {
-        let (pause, probes_out) = match &self.down {
-            None => (self.probe_pause, 0),
-            Some(down) if down.probes_out == 0 => return down.next_probe,
-            Some(down) => ((down.pause * 2).min(self.longest_pause()), down.probes_out - 1),
+    /// Whether one more message may be begun beside so many that are under way.
+    ///
+    /// # Errors
+    /// When to ask again.
+    pub fn room_beside(&mut self, under_way: usize, now: Timestamp) -> Result<(), Timestamp> {
+        self.limit.as_mut().map_or(Ok(()), |limit| limit.room_beside(under_way, now))
+    }
+
+    /// A message is under way from now on, until it is told what became of it.
+    pub fn begin(&mut self) -> Attempt {
+        self.under_way = self.under_way.saturating_add(1);
+        let is_probe = self.down.as_mut().is_some_and(Down::begin_probe);
+        Attempt { is_probe, answers_before: self.answers }
+    }
+
+    /// Nobody knows what became of a message; it is under way no longer.
+    pub fn lost(&mut self, attempt: Attempt) {
+        self.end(attempt);
+    }
+
+    fn end(&mut self, attempt: Attempt) {
+        self.under_way = self.under_way.saturating_sub(1);
+        if let Some(down) = self.down.as_mut().filter(|_| attempt.is_probe) {
+            down.probes_under_way = down.probes_under_way.saturating_sub(1);
+        }
+    }
+
+    /// A message came to its end before the relay was asked for anything.
+    pub fn unsent(&mut self, attempt: Attempt, now: Timestamp) {
+        self.end(attempt);
+        if let Some(down) = self.down.as_mut().filter(|_| attempt.is_probe) {
+            down.hasten_if_none_is_out(now);
+        }
+    }
+
+    /// The relay failed over a message. While others are under way, it works as far as anybody knows and is crowded; only
+    /// when the last of them fails too is it down. Messages that were under way together when it went away are one
+    /// failure: only a probe makes the pause longer.
+    pub fn failed(&mut self, attempt: Attempt, fault: &SendFault, now: Timestamp) -> Failure {
+        self.end(attempt);
+        match &self.down {
+            None if self.is_crowded(attempt, fault) => Failure::Crowded(self.lower_limit(now)),
+            Some(down) if !attempt.is_probe => Failure::Down(down.next_probe),
+            _ => Failure::Down(self.go_down(now)),
+        }
+    }
+
+    /// Whether others are under way, or were until the relay answered for them. Once sessions have brought neither an
+    /// answer nor a word for a whole pause, their number does not matter: otherwise a relay that leaves all of them
+    /// hanging would never be down, since one more is tried for each that fails.
+    fn is_crowded(&self, attempt: Attempt, fault: &SendFault) -> bool {
+        let is_alone = self.under_way == 0 && self.answers == attempt.answers_before;
+        let is_silent = fault.code.is_none() && self.limit.as_ref().is_some_and(Limit::grew_in_silence);
+        !is_alone && !is_silent
+    }
+
+    /// Uses no more sessions for a while than are in use. Returns how many, where these are fewer than before.
+    fn lower_limit(&mut self, now: Timestamp) -> Option<usize> {
+        let before = self.limit.as_ref().map_or(usize::MAX, Limit::sessions);
+        let sessions = before.min(self.under_way).max(1);
+        self.limit = Some(Limit::to(sessions, self.probe_pause, now));
+        (sessions < before).then_some(sessions)
+    }
+
+    /// Offers nothing more until a probe. The limit is forgotten, so that a backlog leaves over all sessions afterwards.
+    fn go_down(&mut self, now: Timestamp) -> Timestamp {
+        self.limit = None;
+        let longest = self.longest_pause();
+        let next = |pause| Down { pause, next_probe: later(now, pause), probes_to_begin: 0, probes_under_way: 0 };
+        let down = match self.down.take() {
+            None => next(self.probe_pause),
+            Some(Down { pause, probes_to_begin, probes_under_way, .. }) => {
+                Down { probes_to_begin, probes_under_way, ..next((pause * 2).min(longest)) }
+            }
         };
-        let next_probe = later(now, pause);
-        self.down = Some(Down { pause, next_probe, probes_out });
-        next_probe
+        self.down.insert(down).next_probe
     }
 
     /// The relay took a message, or refused one for reasons of its recipient: it works.
-    pub fn answered(&mut self) {
-        self.down = None;
+    pub fn answered(&mut self, attempt: Attempt) {
+        self.hear(attempt);
         self.refusals = 0;
     }
 
     /// The relay refused what a message says, or failed over it without a reason. Returns whether that is about all messages
     /// rather than about this one, because several in a row fared so before: then it must not end message by message. The
     /// relay goes on being offered mail, since it may well take that of others.
-    pub fn turned_down(&mut self) -> bool {
+    pub fn turned_down(&mut self, attempt: Attempt) -> bool {
         let doubted_before = self.is_doubted();
-        self.down = None;
+        self.hear(attempt);
         self.refusals = self.refusals.saturating_add(1);
         doubted_before
     }
+
+    fn hear(&mut self, attempt: Attempt) {
+        self.end(attempt);
+        self.down = None;
+        self.answers = self.answers.wrapping_add(1);
+        if let Some(limit) = &mut self.limit {
+            limit.hear();
+        }
+    }
+}
+
+impl Down {
+    /// Whether what begins now was let through as a probe. What was under way to its beginning when the relay went down
+    /// was not.
+    fn begin_probe(&mut self) -> bool {
+        let is_probe = self.probes_to_begin > 0;
+        if is_probe {
+            self.probes_to_begin -= 1;
+            self.probes_under_way = self.probes_under_way.saturating_add(1);
+        }
+        is_probe
+    }
+
+    fn hasten_if_none_is_out(&mut self, now: Timestamp) {
+        if self.probes_to_begin == 0 && self.probes_under_way == 0 {
+            self.next_probe = now;
+        }
+    }
+}
+
+/// Whether a pause is not over yet; a clock that is set back does not make it longer.
+fn still_lasts(pause: SignedDuration, until: Timestamp, now: Timestamp) -> bool {
+    until > now && until.duration_since(now) <= pause
 }
 
 fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
@@ -120,95 +244,4 @@ fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn relay() -> RelayHealth {
-        RelayHealth::good(SignedDuration::from_secs(30))
-    }
-
-    #[test]
-    fn a_failing_relay_is_probed_by_one_message_after_ever_longer_pauses() {
-        let mut relay = relay();
-        assert_eq!(relay.admit(at(0)), Ok(Admission::All));
-        assert_eq!(relay.failed(at(0)), at(30));
-        assert_eq!(relay.admit(at(29)), Err(at(30)));
-        assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
-        assert_eq!(relay.admit(at(30)), Err(at(60)), "the probe is under way");
-        assert_eq!(relay.failed(at(31)), at(91));
-        let mut now = 91;
-        for _ in 0..20 {
-            relay.admit(at(now)).unwrap();
-            now = relay.failed(at(now)).as_second();
-        }
-        relay.admit(at(now)).unwrap();
-        assert_eq!(relay.failed(at(now)).as_second() - now, 300);
-    }
-
-    #[test]
-    fn messages_that_fail_together_are_one_failure() {
-        let mut relay = relay();
-        assert_eq!([0, 1, 2, 3].map(|second| relay.failed(at(second))), [at(30); 4]);
-    }
-
-    #[test]
-    fn an_answer_lets_all_through_again() {
-        let mut relay = relay();
-        relay.failed(at(0));
-        relay.answered();
-        assert!(relay.is_up());
-        assert_eq!(relay.admit(at(1)), Ok(Admission::All));
-    }
-
-    #[test]
-    fn a_probe_that_found_nothing_to_send_is_given_back() {
-        let mut relay = relay();
-        relay.failed(at(0));
-        assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
-        relay.unused(at(30));
-        assert_eq!(relay.admit(at(31)), Ok(Admission::Probe));
-    }
-
-    #[test]
-    fn a_probe_that_takes_longer_than_its_pause_makes_the_pause_longer_all_the_same() {
-        let mut relay = relay();
-        relay.failed(at(0));
-        assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
-        assert_eq!(relay.admit(at(60)), Ok(Admission::Probe), "the first one may never be heard of again");
-        relay.unused(at(60));
-        assert_eq!(relay.admit(at(61)), Err(at(90)), "the first one is still out");
-        assert_eq!(relay.failed(at(65)), at(125));
-        assert_eq!(relay.admit(at(124)), Err(at(125)));
-    }
-
-    #[test]
-    fn a_probe_that_is_never_heard_of_again_does_not_silence_probing() {
-        let mut relay = relay();
-        relay.failed(at(0));
-        for now in [30, 60, 90] {
-            assert_eq!(relay.admit(at(now)), Ok(Admission::Probe));
-        }
-    }
-
-    #[test]
-    fn three_messages_turned_down_in_a_row_are_no_longer_their_own_fault() {
-        let mut relay = relay();
-        assert_eq!([(); 4].map(|()| relay.turned_down()), [false, false, false, true]);
-        assert!(!relay.is_up());
-        assert_eq!(relay.admit(at(0)), Ok(Admission::All), "mail to others goes on");
-        relay.answered();
-        assert!(relay.is_up());
-        assert!(!relay.turned_down());
-    }
-
-    #[test]
-    fn a_clock_set_back_does_not_silence_the_probe() {
-        let mut relay = relay();
-        relay.failed(at(1_000_000));
-        assert_eq!(relay.admit(at(0)), Ok(Admission::Probe));
-    }
-}
+mod tests;

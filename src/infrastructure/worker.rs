@@ -1,4 +1,4 @@
-//! The worker: it looks for mail that is due and has it sent in so many sessions at once. It decides nothing.
+//! The worker: it looks for mail that is due and has it sent in as many sessions at once as it may. It decides nothing.
 //!
 //! One looks for all sessions, so that a claim of many messages feeds every one of them, and a commit that queued mail
 //! costs one look. It looks again when mail is queued, when a session has come free, and when something will be due.
@@ -27,15 +27,18 @@ const REST_AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
 /// How long it rests at a stop between two tries to write down what became of mails.
 const REST_BETWEEN_PAYMENTS: Duration = Duration::from_millis(50);
 
-/// Delivers in so many sessions until `stop` changes. Then what waits for a session is given back, and the mails under
-/// way are finished.
+/// Delivers in so many sessions at the most until `stop` changes. Then what waits for a session is given back, and the
+/// mails under way are finished.
 pub async fn run(registry: Registry, sessions: usize, bell: Arc<Notify>, mut stop: watch::Receiver<()>) {
     let mut sending = JoinSet::new();
     // A stop before the first look has changed already, or its sender is gone.
     while matches!(stop.has_changed(), Ok(false)) {
         // Listening before looking: what is queued during the look is heard when the worker rests.
         let rung = bell.notified();
-        let next = if sending.len() < sessions { look(&registry).await } else { Err(LONGEST_REST) };
+        let next = match registry.room_beside(sending.len(), sessions) {
+            Ok(()) => look(&registry).await,
+            Err(until) => Err(until_then(&registry, until)),
+        };
         let rest = match next {
             Ok(message) => {
                 let registry = registry.clone();
@@ -108,12 +111,18 @@ fn broke_down(ended: Result<Result<Delivery, StoreError>, JoinError>) -> bool {
 
 fn tell(delivery: &Delivery) {
     match delivery {
-        Delivery::Sent => {}
+        Delivery::Sent | Delivery::Crowded(_, None) => {}
         Delivery::Deferred(fault) => {
             tracing::info!(stage = %fault.stage, code = fault.code, "a mail was put off");
         }
         Delivery::Failed(fault) => {
             tracing::warn!(stage = %fault.stage, code = fault.code, "a mail was refused for good");
+        }
+        Delivery::Crowded(fault, Some(sessions)) => {
+            tracing::warn!(
+                stage = %fault.stage, code = fault.code, sessions,
+                "the relay takes no more sessions at once; fewer are used for a while"
+            );
         }
         Delivery::RelayFault(fault, until) => {
             tracing::error!(stage = %fault.stage, code = fault.code, %until, "the mail relay is at fault; mail waits");

@@ -4,6 +4,7 @@ mod api;
 mod batches;
 mod clock;
 mod crashes;
+mod crowds;
 mod refusals;
 mod relay;
 mod workers;

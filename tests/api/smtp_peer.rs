@@ -99,6 +99,8 @@ struct Orders {
     tls: Option<(TlsMode, Certificate)>,
     rules: Mutex<Vec<Rule>>,
     login: Mutex<Option<Login>>,
+    /// How many connections are taken at once.
+    most: AtomicUsize,
     waits: watch::Sender<bool>,
     seen: watch::Sender<Seen>,
 }
@@ -120,6 +122,7 @@ struct Login {
 struct Seen {
     connections: usize,
     open: usize,
+    turned_away: usize,
     reached: HashMap<At, usize>,
     said: Vec<Said>,
     read: Vec<ReceivedMail>,
@@ -157,6 +160,7 @@ impl SmtpPeer {
             tls,
             rules: Mutex::default(),
             login: Mutex::default(),
+            most: AtomicUsize::new(usize::MAX),
             waits: watch::Sender::new(true),
             seen: watch::Sender::default(),
         });
@@ -181,6 +185,11 @@ impl SmtpPeer {
     /// Demands AUTH before MAIL, offering only these mechanisms.
     pub(crate) fn require_auth_by(&self, mechanisms: &'static str, user: &'static str, password: &'static str) {
         *self.orders.login.lock().unwrap() = Some(Login { mechanisms, user, password });
+    }
+
+    /// Takes only so many connections at once from now on, and turns others away.
+    pub(crate) fn take_at_once(&self, most: usize) {
+        self.orders.most.store(most, Ordering::SeqCst);
     }
 
     /// Orders something out of the usual, until [`Self::behave`]; the first order that fits is followed.
@@ -217,6 +226,11 @@ impl SmtpPeer {
         self.orders.seen.borrow().read.clone()
     }
 
+    /// How many connections were turned away because of too many others.
+    pub(crate) fn turned_away(&self) -> usize {
+        self.orders.seen.borrow().turned_away
+    }
+
     /// How many connections were accepted.
     pub(crate) fn connections(&self) -> usize {
         self.orders.seen.borrow().connections
@@ -236,6 +250,11 @@ impl SmtpPeer {
     pub(crate) async fn reached_times(&self, at: At, times: usize) {
         let has_come = |seen: &Seen| seen.reached.get(&at).is_some_and(|count| *count >= times);
         self.until(&format!("a client at {at:?}, time {times}"), has_come).await;
+    }
+
+    /// Waits until a connection was turned away because of too many others.
+    pub(crate) async fn crowded(&self) {
+        self.until("a connection too many", |seen| seen.turned_away > 0).await;
     }
 
     /// Waits until no connection is open.
@@ -266,14 +285,20 @@ async fn accept(listener: TcpListener, orders: Arc<Orders>) {
     for number in 1.. {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
+        let is_crowded = orders.seen.borrow().open >= orders.most.load(Ordering::SeqCst);
         orders.seen.send_modify(|seen| {
             seen.connections = number;
-            seen.open += 1;
+            *(if is_crowded { &mut seen.turned_away } else { &mut seen.open }) += 1;
         });
         let orders = Arc::clone(&orders);
         sessions.spawn(async move {
+            let mut dialogue = Dialogue::new(stream, number, &orders);
+            if is_crowded {
+                let _ = dialogue.turn_away().await;
+                return;
+            }
             // How a session ends is the client's affair, or an order's.
-            let _ = Dialogue::new(stream, number, &orders).run().await;
+            let _ = dialogue.run().await;
             orders.seen.send_modify(|seen| seen.open -= 1);
         });
     }

@@ -22,7 +22,7 @@ pub async fn register_all(rollbook: &Rollbook, names: &[&str]) -> Vec<Value> {
 }
 
 /// Whose mails were taken, in the order of their arrival.
-fn names_of_mails(peer: &SmtpPeer) -> Vec<String> {
+pub fn names_of_mails(peer: &SmtpPeer) -> Vec<String> {
     let to = peer.mails_so_far().into_iter().flat_map(|mail| mail.to);
     to.map(|address| address.strip_suffix("@example.org").unwrap().to_owned()).collect()
 }

@@ -142,14 +142,18 @@ impl Composer for Panicking {
     }
 }
 
+fn panicking(rollbook: &Rollbook) -> Registry {
+    let inner = Arc::clone(&rollbook.registry.composer);
+    let composer = Arc::new(Panicking { inner, has_panicked: AtomicBool::new(false) });
+    Registry { composer, ..rollbook.registry.clone() }
+}
+
 #[tokio::test]
 async fn a_panic_over_one_mail_loses_neither_it_nor_those_claimed_along_with_it() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[]).await;
     register_all(&rollbook, &["ada", "bob", "cyd"]).await;
-    let inner = Arc::clone(&rollbook.registry.composer);
-    let composer = Arc::new(Panicking { inner, has_panicked: AtomicBool::new(false) });
-    let registry = Registry { composer, ..rollbook.registry.clone() };
+    let registry = panicking(&rollbook);
     let bell = Arc::new(Notify::new());
     let (running, stopping) = watch::channel(());
     let at_work = tokio::spawn(worker::run(registry, 1, Arc::clone(&bell), stopping));
@@ -161,6 +165,19 @@ async fn a_panic_over_one_mail_loses_neither_it_nor_those_claimed_along_with_it(
     drop(running);
     at_work.await.unwrap();
     assert_eq!(claimed(&rollbook), 0);
+}
+
+#[tokio::test]
+async fn a_mail_that_panicked_is_under_way_no_longer() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[]).await;
+    register_all(&rollbook, &["ada", "bob"]).await;
+    let registry = panicking(&rollbook);
+    let Due::Now(ada) = registry.next_due().await.unwrap() else { panic!("a mail is due") };
+    tokio::spawn(async move { registry.deliver(&ada).await }).await.unwrap_err();
+    peer.on(At::Banner, Do::Reply("421 4.3.2 out of order"));
+    let bob = rollbook.deliver_next().await;
+    assert!(matches!(bob, Ok(Ok(Delivery::RelayFault(..)))), "nothing else is under way: {bob:?}");
 }
 
 #[tokio::test]

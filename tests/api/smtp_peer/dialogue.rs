@@ -78,6 +78,11 @@ impl<'a> Dialogue<'a> {
         }
     }
 
+    /// Says that there are too many connections already.
+    pub(super) async fn turn_away(&mut self) -> io::Result<()> {
+        self.say(b"421 4.7.0 too many connections").await
+    }
+
     fn offers(&self, mode: TlsMode) -> bool {
         self.orders.tls.as_ref().is_some_and(|(offered, _)| *offered == mode)
     }
