@@ -42,7 +42,7 @@ impl Registry {
         let now = self.clock.now();
         let (outcome, delivery) = match sent {
             Ok(()) => self.accepted(under_way, now),
-            Err(fault) if fault.is_the_relays() => relay_failed(under_way, fault, now),
+            Err(fault) if fault.is_the_relays() => relay_failed(under_way, message, fault, now),
             Err(fault) => self.refused(under_way, message, fault, now),
         };
         let event = event_of(message, &outcome, now);
@@ -75,9 +75,19 @@ impl Registry {
         let error = fault.to_string();
         let chance = self.random_u32();
         match self.policy.retry.judge(&fault, doubted, message.attempts + 1, message.created_at, now, chance) {
-            Verdict::Later(next_attempt_at) => (Outcome::Later { next_attempt_at, error }, Delivery::Deferred(fault)),
+            Verdict::Later(later) => {
+                let next_attempt_at =
+                    if doubted && fault.is_unexplained() { later.min(self.relays_next_chance(now)) } else { later };
+                (Outcome::Later { next_attempt_at, error }, Delivery::Deferred(fault))
+            }
             Verdict::Failed => (Outcome::Failed { error }, Delivery::Failed(fault)),
         }
+    }
+
+    /// When a relay that fails over all is asked again at the latest: it is no message's fault that must be waited out.
+    fn relays_next_chance(&self, now: Timestamp) -> Timestamp {
+        let longest = self.with_relay(|relay| relay.longest_pause());
+        now.saturating_add(longest).unwrap_or(Timestamp::MAX)
     }
 
     pub(super) fn give_back_probe(&self, now: Timestamp) {
@@ -85,11 +95,13 @@ impl Registry {
     }
 }
 
-fn relay_failed(under_way: UnderWay<'_>, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
+fn relay_failed(under_way: UnderWay<'_>, message: &Message, fault: SendFault, now: Timestamp) -> (Outcome, Delivery) {
     let error = fault.to_string();
+    let due = message.next_attempt_at.unwrap_or(message.created_at);
     match under_way.end(|relay, attempt| relay.failed(attempt, &fault, now)) {
         Failure::Crowded(sessions) => {
-            (Outcome::Untried { next_attempt_at: now, error }, Delivery::Crowded(fault, sessions))
+            // As before: it has not lost its place.
+            (Outcome::Untried { next_attempt_at: due, error }, Delivery::Crowded(fault, sessions))
         }
         Failure::Down(until) => {
             (Outcome::Untried { next_attempt_at: until, error }, Delivery::RelayFault(fault, until))
@@ -100,7 +112,7 @@ fn relay_failed(under_way: UnderWay<'_>, fault: SendFault, now: Timestamp) -> (O
 /// Tells the relay's health of a refusal, and whether that must not end the message.
 fn is_doubted(under_way: UnderWay<'_>, fault: &SendFault, now: Timestamp) -> bool {
     if fault.refuses_content() || fault.is_unexplained() {
-        return under_way.end(RelayHealth::turned_down);
+        return under_way.end(|relay, attempt| relay.turned_down(attempt, fault.code.is_some()));
     }
     if fault.stage == Stage::Build {
         under_way.end(|relay, attempt| relay.unsent(attempt, now));

@@ -26,7 +26,7 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if !self.is_told {
-            self.registry.with_relay(|relay| relay.lost(self.attempt));
+            self.registry.with_relay(|relay| relay.end(self.attempt));
         }
     }
 }

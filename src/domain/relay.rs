@@ -10,6 +10,8 @@ use super::mail::SendFault;
 
 /// How many refusals of content, or failures without a reason, in a row are no longer taken for one message's.
 const MOST_REFUSALS: u32 = 3;
+/// For so many pauses a relay that refuses every session in words may be crowded by others.
+const MOST_PAUSES_IN_WORDS: i32 = 3;
 /// The pause between probes doubles up to this many times the first one.
 const MOST_PROBE_FACTOR: i32 = 10;
 
@@ -126,12 +128,8 @@ impl RelayHealth {
         Attempt { is_probe, answers_before: self.answers }
     }
 
-    /// Nobody knows what became of a message; it is under way no longer.
-    pub fn lost(&mut self, attempt: Attempt) {
-        self.end(attempt);
-    }
-
-    fn end(&mut self, attempt: Attempt) {
+    /// A message is under way no longer, whatever became of it.
+    pub fn end(&mut self, attempt: Attempt) {
         self.under_way = self.under_way.saturating_sub(1);
         if let Some(down) = self.down.as_mut().filter(|_| attempt.is_probe) {
             down.probes_under_way = down.probes_under_way.saturating_sub(1);
@@ -152,26 +150,26 @@ impl RelayHealth {
     pub fn failed(&mut self, attempt: Attempt, fault: &SendFault, now: Timestamp) -> Failure {
         self.end(attempt);
         match &self.down {
-            None if self.is_crowded(attempt, fault) => Failure::Crowded(self.lower_limit(now)),
+            None if self.is_crowded(attempt, fault, now) => Failure::Crowded(self.lower_limit(now)),
             Some(down) if !attempt.is_probe => Failure::Down(down.next_probe),
             _ => Failure::Down(self.go_down(now)),
         }
     }
 
-    /// Whether others are under way, or were until the relay answered for them. Once sessions have brought neither an
-    /// answer nor a word for a whole pause, their number does not matter: otherwise a relay that leaves all of them
-    /// hanging would never be down, since one more is tried for each that fails.
-    fn is_crowded(&self, attempt: Attempt, fault: &SendFault) -> bool {
+    /// Whether others are under way, or were until the relay answered for them. Once no session has brought an answer for a
+    /// pause, or for some where each is at least refused in words, their number does not matter: otherwise a relay that
+    /// takes its time to fail would never be down, since another one is tried before.
+    fn is_crowded(&self, attempt: Attempt, fault: &SendFault, now: Timestamp) -> bool {
         let is_alone = self.under_way == 0 && self.answers == attempt.answers_before;
-        let is_silent = fault.code.is_none() && self.limit.as_ref().is_some_and(Limit::grew_in_silence);
-        !is_alone && !is_silent
+        let most = if fault.code.is_some() { MOST_PAUSES_IN_WORDS } else { 1 };
+        !is_alone && !self.limit.as_ref().is_some_and(|limit| limit.is_unheard_for(most, now))
     }
 
     /// Uses no more sessions for a while than are in use. Returns how many, where these are fewer than before.
     fn lower_limit(&mut self, now: Timestamp) -> Option<usize> {
         let before = self.limit.as_ref().map_or(usize::MAX, Limit::sessions);
         let sessions = before.min(self.under_way).max(1);
-        self.limit = Some(Limit::to(sessions, self.probe_pause, now));
+        self.limit = Some(Limit::to(sessions, self.probe_pause, now).after(self.limit.as_ref()));
         (sessions < before).then_some(sessions)
     }
 
@@ -197,10 +195,15 @@ impl RelayHealth {
 
     /// The relay refused what a message says, or failed over it without a reason. Returns whether that is about all messages
     /// rather than about this one, because several in a row fared so before: then it must not end message by message. The
-    /// relay goes on being offered mail, since it may well take that of others.
-    pub fn turned_down(&mut self, attempt: Attempt) -> bool {
+    /// relay goes on being offered mail, since it may well take that of others. That it said nothing at all is no sign that
+    /// it works.
+    pub fn turned_down(&mut self, attempt: Attempt, in_words: bool) -> bool {
         let doubted_before = self.is_doubted();
-        self.hear(attempt);
+        if in_words {
+            self.hear(attempt);
+        } else {
+            self.end(attempt);
+        }
         self.refusals = self.refusals.saturating_add(1);
         doubted_before
     }

@@ -10,14 +10,19 @@ pub(super) struct Limit {
     sessions: usize,
     pause: SignedDuration,
     grows_at: Timestamp,
-    has_grown: bool,
-    is_heard_of: bool,
+    /// Since when no session has brought an answer; none once one has.
+    unheard_since: Option<Timestamp>,
 }
 
 impl Limit {
-    /// No more than so many, and one more after each such pause.
+    /// No more than so many, and twice as many after each such pause.
     pub(super) fn to(sessions: usize, pause: SignedDuration, now: Timestamp) -> Self {
-        Self { sessions, pause, grows_at: later(now, pause), has_grown: false, is_heard_of: false }
+        Self { sessions, pause, grows_at: later(now, pause), unheard_since: Some(now) }
+    }
+
+    /// The same, where another limit was in force before.
+    pub(super) fn after(self, before: Option<&Self>) -> Self {
+        Self { unheard_since: before.and_then(|before| before.unheard_since).or(self.unheard_since), ..self }
     }
 
     pub(super) const fn sessions(&self) -> usize {
@@ -30,23 +35,18 @@ impl Limit {
     /// When the limit grows.
     pub(super) fn room_beside(&mut self, under_way: usize, now: Timestamp) -> Result<(), Timestamp> {
         if !still_lasts(self.pause, self.grows_at, now) {
-            *self = Self {
-                sessions: self.sessions.saturating_add(1),
-                grows_at: later(now, self.pause),
-                has_grown: true,
-                ..*self
-            };
+            *self = Self { sessions: self.sessions.saturating_mul(2), grows_at: later(now, self.pause), ..*self };
         }
         if under_way < self.sessions { Ok(()) } else { Err(self.grows_at) }
     }
 
     /// The relay answered, over a session that it did take.
     pub(super) const fn hear(&mut self) {
-        self.is_heard_of = true;
+        self.unheard_since = None;
     }
 
-    /// Whether for a whole pause since it was set no session brought an answer: then it is not for their number.
-    pub(super) const fn grew_in_silence(&self) -> bool {
-        self.has_grown && !self.is_heard_of
+    /// Whether no session has brought an answer for so many pauses: then it is not for their number.
+    pub(super) fn is_unheard_for(&self, pauses: i32, now: Timestamp) -> bool {
+        self.unheard_since.is_some_and(|since| now.duration_since(since) >= self.pause * pauses)
     }
 }

@@ -31,7 +31,7 @@ fn fails(relay: &mut RelayHealth, second: i64) -> Timestamp {
 
 fn is_turned_down(relay: &mut RelayHealth) -> bool {
     let attempt = relay.begin();
-    relay.turned_down(attempt)
+    relay.turned_down(attempt, true)
 }
 
 fn answers(relay: &mut RelayHealth) {
@@ -123,14 +123,14 @@ fn a_probe_that_ends_unknown_is_out_no_longer() {
     fails(&mut relay, 0);
     assert_eq!(relay.admit(at(30)), Ok(Admission::Probe));
     let lost = relay.begin();
-    relay.lost(lost);
+    relay.end(lost);
     assert_eq!(relay.admit(at(60)), Ok(Admission::Probe));
     relay.unused(at(60));
     assert_eq!(relay.admit(at(61)), Ok(Admission::Probe));
 }
 
 #[test]
-fn a_fault_beside_others_lowers_the_sessions_to_theirs_and_one_more_is_used_after_each_pause() {
+fn a_fault_beside_others_lowers_the_sessions_to_theirs_and_twice_as_many_are_used_after_each_pause() {
     let mut relay = relay();
     let [_, _, third] = [(); 3].map(|()| relay.begin());
     assert_eq!(relay.failed(third, &refusal(), at(0)), Failure::Crowded(Some(2)));
@@ -138,9 +138,9 @@ fn a_fault_beside_others_lowers_the_sessions_to_theirs_and_one_more_is_used_afte
     assert_eq!(relay.admit(at(0)), Ok(Admission::All));
     assert_eq!(relay.room_beside(1, at(0)), Ok(()));
     assert_eq!(relay.room_beside(2, at(29)), Err(at(30)));
-    assert_eq!(relay.room_beside(2, at(31)), Ok(()));
-    assert_eq!(relay.room_beside(3, at(31)), Err(at(61)));
-    assert_eq!(relay.room_beside(3, at(61)), Ok(()));
+    assert_eq!(relay.room_beside(3, at(31)), Ok(()));
+    assert_eq!(relay.room_beside(4, at(31)), Err(at(61)));
+    assert_eq!(relay.room_beside(7, at(61)), Ok(()));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_fault_beside_one_that_was_answered_meanwhile_is_for_the_crowd_and_lowers_th
 fn a_message_that_ends_unknown_is_under_way_no_longer() {
     let mut relay = relay();
     let lost = relay.begin();
-    relay.lost(lost);
+    relay.end(lost);
     assert_eq!(fails(&mut relay, 0), at(30));
 }
 
@@ -193,6 +193,22 @@ fn a_relay_that_says_so_or_answers_others_is_crowded_however_long_that_takes() {
     assert_eq!(relay.room_beside(2, at(60)), Ok(()));
     let fourth = relay.begin();
     assert_eq!(relay.failed(fourth, &silence(), at(60)), Failure::Crowded(Some(1)));
+}
+
+/// A mail every 40 seconds, each refused in words after 60: another one is always under way.
+#[test]
+fn a_relay_that_takes_its_time_to_refuse_all_is_down_in_the_end() {
+    let mut relay = relay();
+    let mut before = relay.begin();
+    for mail in 1..20 {
+        let _ = relay.room_beside(1, at(mail * 40));
+        let next = relay.begin();
+        if let Failure::Down(_) = relay.failed(before, &refusal(), at(mail * 40 + 20)) {
+            return;
+        }
+        before = next;
+    }
+    panic!("a relay that has answered nobody for a quarter of an hour is down");
 }
 
 #[test]
