@@ -70,7 +70,7 @@ impl Registry {
 
     fn note_use(&self, key: &ApiKey) {
         let now = self.clock.now();
-        if key.last_used_at.is_none_or(|last| now.duration_since(last) >= USES_ARE_NOTED_EVERY) {
+        if key.last_used_at.is_none_or(|last| now.duration_since(last).abs() >= USES_ARE_NOTED_EVERY) {
             self.keys.note_use(key.id, now);
         }
     }

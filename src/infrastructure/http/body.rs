@@ -106,7 +106,7 @@ async fn gather(
         let frame = frame.map_err(|error| not_read(error.as_ref(), limit))?;
         // Trailers are left out, as nobody asked for them.
         let Ok(data) = frame.into_data() else { continue };
-        share.grow(data.len(), "Too much is being sent at once; try again in a moment")?;
+        share.fit_body(whole.len() + data.len())?;
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())

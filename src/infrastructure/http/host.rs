@@ -5,7 +5,7 @@ use poem::{
     http::{HeaderValue, Version, header},
 };
 
-/// Whether there is one field `Host`, which names a host, or none where HTTP was too old for it (RFC 9112, section 3.2).
+/// Whether there is one field `Host`, which names a host or is empty, or none where HTTP was too old for it (RFC 9112, section 3.2).
 pub(super) fn is_clear(request: &Request) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {

@@ -15,6 +15,9 @@ const OF_BODIES: usize = 64 << 20;
 /// Bytes of long answers that are kept until they are taken.
 const OF_ANSWERS: usize = 64 << 20;
 
+/// A body up to so many bytes takes none of it: whoever registers is not to be kept from it by those who send slowly.
+const SHORT_BODY: usize = 4 << 10;
+
 /// An answer up to so many bytes takes none of it: what the kernel has not taken of it yet waits in a buffer of its own.
 const SHORT_ANSWER: usize = 256 << 10;
 
@@ -67,17 +70,22 @@ impl Rooms {
             return Ok(answer.into());
         }
         let mut share = Share { room: Arc::clone(&self.answers), bytes: 0 };
-        share.grow(answer.len(), "Too many long answers wait to be taken; ask for fewer at once")?;
+        share.grow_to(answer.len(), "Too many long answers wait to be taken; ask for fewer at once")?;
         Ok(Bytes::from_owner(Kept { answer, _share: share }))
     }
 }
 
 impl Share {
-    /// Takes more bytes.
+    /// Takes as much as a body of so many bytes needs.
     ///
     /// # Errors
-    /// `OVERLOADED`, with these words, where there are not so many.
-    pub(super) fn grow(&mut self, by: usize, refusal: &'static str) -> Result<(), Failure> {
+    /// `OVERLOADED`, where there is not so much.
+    pub(super) fn fit_body(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.grow_to(bytes.saturating_sub(SHORT_BODY), "Too much is being sent at once; try again in a moment")
+    }
+
+    fn grow_to(&mut self, bytes: usize, refusal: &'static str) -> Result<(), Failure> {
+        let by = bytes.saturating_sub(self.bytes);
         let taken = self.room.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(by));
         if taken.is_err() {
             return Err(Failure::new(Code::Overloaded, refusal));
@@ -112,10 +120,11 @@ mod tests {
     fn bodies_grow_as_long_as_there_is_room() {
         let rooms = Rooms::new(0);
         let (mut one, mut other) = (rooms.of_a_body(), rooms.of_a_body());
-        one.grow(OF_BODIES - 1, "full").unwrap();
-        assert_eq!(other.grow(2, "full").unwrap_err().message, "full");
-        other.grow(1, "full").unwrap();
+        one.fit_body(OF_BODIES + SHORT_BODY - 1).unwrap();
+        assert_eq!(other.fit_body(SHORT_BODY + 2).unwrap_err().code, Code::Overloaded);
+        other.fit_body(SHORT_BODY + 1).unwrap();
+        assert!(rooms.of_a_body().fit_body(SHORT_BODY).is_ok(), "a short one needs none");
         drop(one);
-        other.grow(2, "full").unwrap();
+        other.fit_body(SHORT_BODY + 2).unwrap();
     }
 }

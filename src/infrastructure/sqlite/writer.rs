@@ -270,12 +270,12 @@ fn run(
     // To wait for those who read would hold up the writes of the program that serves.
     match end(db, if serves { busy_timeout } else { Duration::ZERO }) {
         Ok(true) => {}
-        Ok(false) => tracing::warn!("somebody reads the database; the next start does the last checkpoint"),
+        Ok(false) => tracing::warn!("somebody uses the database; the next start does the last checkpoint"),
         Err(error) => tracing::warn!(%error, "the last checkpoint failed; the next start does it"),
     }
 }
 
-/// Leaves everything in the database file. False while somebody reads, which is no error to SQLite.
+/// Leaves everything in the database file. False while somebody else reads or writes, which is no error to SQLite.
 fn end(db: &Connection, busy_timeout: Duration) -> rusqlite::Result<bool> {
     db.busy_timeout(busy_timeout)?;
     let is_busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64},
     },
 };
@@ -42,6 +42,8 @@ pub struct Metrics {
     committed: Counter<u64, AtomicU64>,
     outbox: Family<State, Gauge>,
     relay_up: Gauge<i64, AtomicI64>,
+    /// Held while the text is written.
+    writing: Mutex<()>,
 }
 
 impl Default for Metrics {
@@ -59,7 +61,17 @@ impl Default for Metrics {
         registry.register("committed_commands", "Writes that those transactions served", committed.clone());
         registry.register("outbox_messages", "Messages by state", outbox.clone());
         registry.register("smtp_relay_up", "1 if the last that was heard of the mail relay is good", relay_up.clone());
-        Self { registry, unknown: "unknown".into(), requests, durations, commits, committed, outbox, relay_up }
+        Self {
+            registry,
+            unknown: "unknown".into(),
+            requests,
+            durations,
+            commits,
+            committed,
+            outbox,
+            relay_up,
+            writing: Mutex::default(),
+        }
     }
 }
 
@@ -83,6 +95,8 @@ impl Metrics {
     /// # Errors
     /// None that can happen when writing to memory.
     pub fn text(&self, outbox: Option<OutboxCounts>, relay_is_up: bool) -> Result<String, fmt::Error> {
+        // Two who look at once must not each see the other's half; a panic in between leaves what is set anew.
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         // What was known before is no longer true.
         self.outbox.clear();
         if let Some(OutboxCounts { queued, sent, deferred, failed, cancelled }) = outbox {

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -33,6 +33,9 @@ const MOST_WAITING: usize = 64;
 /// Between two looks whether the WAL has begun anew.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
+/// After a gap in which the WAL did not begin anew there is none for so long, in milliseconds.
+const REST_AFTER_GAP_IN_VAIN: u64 = 10_000;
+
 /// After so long without a commit nothing makes the WAL any longer, nor begins it anew.
 const REST: Duration = Duration::from_millis(100);
 
@@ -44,13 +47,23 @@ pub(super) struct Turns {
     commits: Arc<Commits>,
     /// A gap is being made.
     is_parting: AtomicBool,
+    /// Until when there is none, in milliseconds of the monotonic clock: another program may read for hours.
+    no_gap_until: AtomicU64,
 }
 
 impl Turns {
     pub(super) fn new(at_once: u32, database: &Path, commits: Arc<Commits>) -> Self {
         let wal = format!("{}-wal", database.display()).into();
         let free = Arc::new(Semaphore::new(usize::try_from(at_once).unwrap_or(1)));
-        Self { free, waiting: Semaphore::new(MOST_WAITING), at_once, wal, commits, is_parting: AtomicBool::new(false) }
+        Self {
+            free,
+            waiting: Semaphore::new(MOST_WAITING),
+            at_once,
+            wal,
+            commits,
+            is_parting: AtomicBool::new(false),
+            no_gap_until: AtomicU64::new(0),
+        }
     }
 
     /// A turn, first come first served, which lasts until it is dropped.
@@ -60,8 +73,8 @@ impl Turns {
         turn.map_err(|_| StoreError::OutOfTime)?.map_err(|error| StoreError::Broken(error.into()))
     }
 
-    /// Where the WAL has grown too long, sees to it that nobody has a turn until it has begun anew. Nobody waits for that
-    /// here; whoever comes for a turn comes behind it.
+    /// Where the WAL has grown too long, sees to it that nobody has a turn until it has begun anew, or for a moment in vain.
+    /// Nobody waits for that here; whoever comes for a turn comes behind it.
     pub(super) fn part_if_needed(self: &Arc<Self>) {
         if self.is_wal_too_long() && !self.is_parting.swap(true, Ordering::AcqRel) {
             let turns = Arc::clone(self);
@@ -73,6 +86,9 @@ impl Turns {
     }
 
     fn is_wal_too_long(&self) -> bool {
+        if self.milliseconds() < self.no_gap_until.load(Ordering::Relaxed) {
+            return false;
+        }
         let is_long = |size: u64| size > LARGEST_RESTING_WAL.unsigned_abs();
         !self.commits.have_rested_for(REST) && self.wal.metadata().is_ok_and(|wal| is_long(wal.len()))
     }
@@ -85,8 +101,14 @@ impl Turns {
                 sleep(LOOK_AGAIN).await;
             }
         };
-        // If there was no such moment, the next scan's end is another try.
-        let _ = timeout(LONGEST_GAP, begun).await;
+        if timeout(LONGEST_GAP, begun).await.is_err() {
+            let rest = self.milliseconds() + REST_AFTER_GAP_IN_VAIN;
+            self.no_gap_until.store(rest, Ordering::Relaxed);
+        }
+    }
+
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.commits.time().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The checkpoint sequence number in the head of the WAL, which counts how often it has begun (SQLite's file format,

@@ -5,8 +5,6 @@ use rusqlite::Connection;
 use super::*;
 use crate::infrastructure::sqlite::{commits::told_clock::ToldClock, connection};
 
-const LONG: &str = "INSERT INTO t VALUES (zeroblob(1048576))";
-
 #[tokio::test]
 async fn who_would_wait_behind_too_many_is_sent_away_at_once() {
     let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
@@ -30,37 +28,80 @@ async fn who_would_wait_behind_too_many_is_sent_away_at_once() {
     assert!(turns.take(ever).await.is_ok());
 }
 
-#[tokio::test]
-async fn scans_that_overlap_make_room_for_the_wal_to_begin_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.db");
-    let writer = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
-    writer.execute("CREATE TABLE t (b BLOB) STRICT", []).unwrap();
-    let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
-    let turns = Arc::new(Turns::new(2, &path, Arc::clone(&commits)));
-    let wal = || std::fs::metadata(folder.path().join("x.db-wal")).unwrap().len();
+/// A database whose WAL grows by a megabyte with each commit, and somebody who reads it.
+struct Growing {
+    writer: Connection,
+    reader: Connection,
+    commits: Arc<Commits>,
+    turns: Arc<Turns>,
+    folder: tempfile::TempDir,
+}
 
-    let turn = turns.take(LONGEST_GAP).await.unwrap();
-    let scanning = Connection::open(&path).unwrap();
-    let snapshot = scanning.unchecked_transaction().unwrap();
-    snapshot.query_row("SELECT count(*) FROM t", [], |_| Ok(())).unwrap();
-    while wal() <= LARGEST_RESTING_WAL.unsigned_abs() {
-        turns.part_if_needed();
-        assert!(turns.take(LONGEST_GAP).await.is_ok(), "as long as it is not too long there are turns");
-        commits.around(|| writer.execute(LONG, [])).unwrap();
+impl Growing {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let writer = connection::open_to_write(&path, Duration::ZERO, false).unwrap();
+        writer.execute("CREATE TABLE t (b BLOB) STRICT", []).unwrap();
+        let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
+        let turns = Arc::new(Turns::new(2, &path, Arc::clone(&commits)));
+        let reader = Connection::open(&path).unwrap();
+        Self { writer, reader, commits, turns, folder }
     }
 
-    turns.part_if_needed();
+    fn read(&self) -> rusqlite::Transaction<'_> {
+        let snapshot = self.reader.unchecked_transaction().unwrap();
+        snapshot.query_row("SELECT count(*) FROM t", [], |_| Ok(())).unwrap();
+        snapshot
+    }
+
+    fn commit(&self) {
+        self.commits.around(|| self.writer.execute("INSERT INTO t VALUES (zeroblob(1048576))", [])).unwrap();
+    }
+
+    fn is_wal_long(&self) -> bool {
+        let wal = std::fs::metadata(self.folder.path().join("x.db-wal")).unwrap();
+        wal.len() > LARGEST_RESTING_WAL.unsigned_abs()
+    }
+}
+
+#[tokio::test]
+async fn scans_that_overlap_make_room_for_the_wal_to_begin_anew() {
+    let roll = Growing::new();
+    let turn = roll.turns.take(LONGEST_GAP).await.unwrap();
+    let snapshot = roll.read();
+    while !roll.is_wal_long() {
+        roll.turns.part_if_needed();
+        assert!(roll.turns.take(LONGEST_GAP).await.is_ok(), "as long as it is not too long there are turns");
+        roll.commit();
+    }
+
+    roll.turns.part_if_needed();
     tokio::task::yield_now().await;
-    let next = turns.take(Duration::from_millis(10)).await;
+    let next = roll.turns.take(Duration::from_millis(10)).await;
     assert!(matches!(next, Err(StoreError::OutOfTime)), "though one of two turns is free");
     drop((snapshot, turn));
-    let (next, ()) = tokio::join!(turns.take(10 * LONGEST_GAP), async {
+    let (next, ()) = tokio::join!(roll.turns.take(10 * LONGEST_GAP), async {
         for _ in 0..3 {
             tokio::task::yield_now().await;
-            commits.around(|| writer.execute("INSERT INTO t VALUES (x'')", [])).unwrap();
+            roll.commit();
         }
     });
     drop(next.unwrap());
-    assert!(wal() <= LARGEST_RESTING_WAL.unsigned_abs(), "{}", wal());
+    assert!(!roll.is_wal_long());
+}
+
+#[tokio::test]
+async fn where_something_else_reads_on_there_is_one_gap_in_vain_and_not_one_after_the_other() {
+    let roll = Growing::new();
+    let _snapshot = roll.read();
+    while !roll.is_wal_long() {
+        roll.commit();
+    }
+    roll.turns.part_if_needed();
+    tokio::task::yield_now().await;
+    assert!(roll.turns.take(10 * LONGEST_GAP).await.is_ok(), "once the gap is over");
+    roll.turns.part_if_needed();
+    tokio::task::yield_now().await;
+    assert!(roll.turns.take(Duration::from_millis(10)).await.is_ok());
 }
