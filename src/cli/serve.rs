@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long the process waits at its end for threads that nobody waits for any more.
-const LAST_WORDS: Duration = Duration::from_secs(4);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(config: &Config) -> Result<(), Failed> {
     let form = match config.log.format {

@@ -111,6 +111,7 @@ impl Readers {
     {
         let deadline = self.commits.time() + self.longest_scan;
         let turn = self.scans.take(self.longest_scan).await?;
+        let begun = self.commits.time();
         let commits = Arc::clone(&self.commits);
         let answer = self
             .read_elsewhere(move |db| {
@@ -119,6 +120,7 @@ impl Readers {
                 question(db)
             })
             .await;
+        self.scans.took(self.commits.time().saturating_sub(begun));
         self.scans.part_if_needed();
         answer
     }

@@ -27,8 +27,8 @@ use crate::{
 /// How long nobody has a turn at the most: two commits are enough, where others read for microseconds only.
 const LONGEST_GAP: Duration = Duration::from_millis(250);
 
-/// So many may wait for a turn. Who comes when they do would hardly get one in time, and hears so at once.
-const MOST_WAITING: usize = 64;
+/// How much the last turn counts in what turns take: an eighth.
+const WEIGHT_OF_LAST: u64 = 8;
 
 /// Between two looks whether the WAL has begun anew.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -41,7 +41,10 @@ const REST: Duration = Duration::from_millis(100);
 
 pub(super) struct Turns {
     free: Arc<Semaphore>,
-    waiting: Semaphore,
+    /// How many wait for one.
+    waiting: AtomicU64,
+    /// How long turns take, by those that ended last, in microseconds.
+    usual: AtomicU64,
     at_once: u32,
     wal: PathBuf,
     commits: Arc<Commits>,
@@ -57,7 +60,8 @@ impl Turns {
         let free = Arc::new(Semaphore::new(usize::try_from(at_once).unwrap_or(1)));
         Self {
             free,
-            waiting: Semaphore::new(MOST_WAITING),
+            waiting: AtomicU64::new(0),
+            usual: AtomicU64::new(0),
             at_once,
             wal,
             commits,
@@ -66,11 +70,28 @@ impl Turns {
         }
     }
 
-    /// A turn, first come first served, which lasts until it is dropped.
+    /// A turn, first come first served, which lasts until it is dropped. Who would hardly get one in time, behind those who
+    /// wait already, hears so at once.
     pub(super) async fn take(&self, within: Duration) -> Result<OwnedSemaphorePermit, StoreError> {
-        let _place = self.waiting.try_acquire().map_err(|_| StoreError::OutOfTime)?;
+        let place = Place::behind(&self.waiting);
+        if self.wait_behind(place.before) > within {
+            return Err(StoreError::OutOfTime);
+        }
         let turn = timeout(within, Arc::clone(&self.free).acquire_owned()).await;
         turn.map_err(|_| StoreError::OutOfTime)?.map_err(|error| StoreError::Broken(error.into()))
+    }
+
+    /// Remembers how long a turn took.
+    pub(super) fn took(&self, time: Duration) {
+        let last = u64::try_from(time.as_micros()).unwrap_or(u64::MAX) / WEIGHT_OF_LAST;
+        let usual = self.usual.load(Ordering::Relaxed);
+        // Of two that end at once one may be forgotten: it is an estimate.
+        self.usual.store(usual - usual / WEIGHT_OF_LAST + last, Ordering::Relaxed);
+    }
+
+    fn wait_behind(&self, others: u64) -> Duration {
+        let usual = self.usual.load(Ordering::Relaxed);
+        Duration::from_micros(usual.saturating_mul(others) / u64::from(self.at_once.max(1)))
     }
 
     /// Where the WAL has grown too long, sees to it that nobody has a turn until it has begun anew, or for a moment in vain.
@@ -117,6 +138,25 @@ impl Turns {
         let mut head = [0; 16];
         File::open(&self.wal).and_then(|mut wal| wal.read_exact(&mut head)).ok()?;
         head.last_chunk().copied()
+    }
+}
+
+/// A place among those who wait, until it is dropped.
+struct Place<'a> {
+    waiting: &'a AtomicU64,
+    /// How many waited before.
+    before: u64,
+}
+
+impl<'a> Place<'a> {
+    fn behind(waiting: &'a AtomicU64) -> Self {
+        Self { waiting, before: waiting.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

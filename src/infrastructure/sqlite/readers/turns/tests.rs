@@ -6,26 +6,43 @@ use super::*;
 use crate::infrastructure::sqlite::{commits::told_clock::ToldClock, connection};
 
 #[tokio::test]
-async fn who_would_wait_behind_too_many_is_sent_away_at_once() {
+async fn who_would_hardly_get_a_turn_in_time_is_sent_away_at_once() {
     let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
-    let turns = Arc::new(Turns::new(1, Path::new("x.db"), commits));
-    let ever = Duration::from_hours(1);
-    let turn = turns.take(ever).await.unwrap();
-    let waiting: Vec<_> = (0..MOST_WAITING)
+    let turns = Arc::new(Turns::new(2, Path::new("x.db"), commits));
+    let second = Duration::from_secs(1);
+    for _ in 0..100 {
+        turns.took(second);
+    }
+    let both = [turns.take(second).await.unwrap(), turns.take(second).await.unwrap()];
+    let waiting: Vec<_> = (0..20)
         .map(|_| {
             let turns = Arc::clone(&turns);
-            tokio::spawn(async move { turns.take(ever).await })
+            tokio::spawn(async move { turns.take(60 * second).await })
         })
         .collect();
-    while turns.waiting.available_permits() > 0 {
+    while turns.waiting.load(Ordering::Relaxed) < 20 {
         tokio::task::yield_now().await;
     }
-    assert!(matches!(turns.take(ever).await, Err(StoreError::OutOfTime)));
-    drop(turn);
+    assert!(
+        matches!(turns.take(9 * second).await, Err(StoreError::OutOfTime)),
+        "twenty turns of a second, two at once"
+    );
+    drop(both);
     for waiting in waiting {
         drop(waiting.await.unwrap().unwrap());
     }
-    assert!(turns.take(ever).await.is_ok());
+    assert_eq!(turns.waiting.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn what_turns_take_follows_those_that_ended_last() {
+    let turns = Turns::new(1, Path::new("x.db"), Arc::new(Commits::by(Arc::new(ToldClock::default()))));
+    let wait = |time: u64| {
+        (0..100).for_each(|_| turns.took(Duration::from_millis(time)));
+        turns.wait_behind(10).as_millis()
+    };
+    assert!((9_900..=10_100).contains(&wait(1000)));
+    assert!((90..=110).contains(&wait(10)));
 }
 
 /// A database whose WAL grows by a megabyte with each commit, and somebody who reads it.
