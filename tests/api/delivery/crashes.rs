@@ -6,6 +6,7 @@ use rollbook::{
     application::ports::{Claim, Clock as _, StoreError},
     infrastructure::worker,
 };
+use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::*;
@@ -88,12 +89,8 @@ async fn what_cannot_be_written_down_is_not_sent() {
     assert_eq!(rollbook.deliver().await, [Delivery::Sent]);
 }
 
-#[tokio::test]
-async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sent_twice() {
-    let peer = SmtpPeer::start().await;
-    let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
-    let ada = rollbook.register("ada@example.org").await;
-    rollbook.register("eve@example.org").await;
+/// A mail leaves, and another program has locked the database before that can be written down.
+async fn send_and_owe_the_outcome(rollbook: &Rollbook, peer: &SmtpPeer) -> Connection {
     peer.on(At::Dot, Do::Wait);
     let (sent, other) = tokio::join!(rollbook.deliver_next(), async {
         peer.reached(At::Dot).await;
@@ -102,6 +99,16 @@ async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sen
         other
     });
     assert!(matches!(sent, Err(StoreError::Unavailable(_))), "{sent:?}");
+    other
+}
+
+#[tokio::test]
+async fn an_outcome_that_could_not_be_written_is_owed_first_and_the_mail_not_sent_twice() {
+    let peer = SmtpPeer::start().await;
+    let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
+    let ada = rollbook.register("ada@example.org").await;
+    rollbook.register("eve@example.org").await;
+    let other = send_and_owe_the_outcome(&rollbook, &peer).await;
     assert_eq!(peer.next_mail().await.to, ["ada@example.org"]);
 
     let said = peer.said().len();
@@ -122,14 +129,7 @@ async fn a_stop_writes_down_what_is_owed() {
     let peer = SmtpPeer::start().await;
     let rollbook = Rollbook::sending_to(&peer, &[("db_busy_timeout", "10ms")]).await;
     let ada = rollbook.register("ada@example.org").await;
-    peer.on(At::Dot, Do::Wait);
-    let (sent, other) = tokio::join!(rollbook.deliver_next(), async {
-        peer.reached(At::Dot).await;
-        let other = rollbook.lock();
-        peer.go_on();
-        other
-    });
-    assert!(matches!(sent, Err(StoreError::Unavailable(_))), "{sent:?}");
+    let other = send_and_owe_the_outcome(&rollbook, &peer).await;
 
     let (_, stopped) = watch::channel(());
     let worker = worker::run(rollbook.registry.clone(), 1, Arc::default(), stopped);
