@@ -264,4 +264,9 @@ async fn when_a_key_was_last_used_is_noted_to_the_hour() {
         }
         assert_eq!(last_used(&other).await, Some(noted), "{minutes} minutes later");
     }
+    // By a clock that was a year ahead.
+    rollbook.database().execute("UPDATE api_keys SET last_used_at = last_used_at + 31536000000000", []).unwrap();
+    rollbook.pass(Duration::from_mins(1));
+    assert_eq!(look(&rollbook, &format!("Bearer {other}")).await, 404);
+    assert_eq!(last_used(&other).await, Some(rollbook.registry.clock.now()), "what is in the future is mended");
 }

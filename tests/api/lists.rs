@@ -248,3 +248,33 @@ async fn no_more_notes_can_be_asked_for_than_a_customer_can_have() {
     assert_eq!(refused.status, 422);
     assert_eq!(refused.json()["details"][0]["field"], "metadata");
 }
+
+/// Long pages that nobody takes are not kept without end: who asks for one more is told to come again.
+#[tokio::test]
+async fn pages_that_nobody_reads_have_so_much_room_together() {
+    let rollbook = Rollbook::start().await;
+    let notes: serde_json::Map<String, Value> = (0..50).map(|n| (n.to_string(), "\u{e9}".repeat(500).into())).collect();
+    for n in 0..160 {
+        let body = json!({ "name": "Ada", "email": format!("a{n}@example.org"), "metadata": notes });
+        assert_eq!(rollbook.post("/api/customers", &body).await.status, 201);
+    }
+    let ask = format!(
+        "GET /api/customers?limit=200 HTTP/1.1\r\nHost: roll\r\nAuthorization: Bearer {}\r\n\r\n",
+        rollbook.key
+    );
+    // Eight megabytes each: more than the kernels take off us.
+    let mut unread = Vec::new();
+    for _ in 0..12 {
+        let mut client = rollbook.visit().await;
+        client.send(ask.clone()).await;
+        unread.push(client);
+    }
+    let refused = r#"rollbook_http_requests_total{route="/api/customers",method="GET",status="503"}"#;
+    let refusals = async { while !rollbook.without_key("/metrics").await.text.contains(refused) {} };
+    tokio::time::timeout(std::time::Duration::from_secs(20), refusals).await.expect("there is an end to it");
+    assert_eq!(rollbook.get("/api/customers?limit=1").await.status, 200, "a short one needs no room");
+
+    drop(unread);
+    let again = async { while rollbook.get("/api/customers?limit=10").await.status != 200 {} };
+    tokio::time::timeout(std::time::Duration::from_secs(20), again).await.expect("the room is given back");
+}

@@ -137,7 +137,24 @@ fn late() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::is_json;
+    use http_body_util::Full;
+
+    use super::*;
+
+    /// A body of so many bytes, gathered beside one that has taken all but four KiB of the room.
+    async fn gathered(bytes: usize) -> Result<Bytes, Failure> {
+        let rooms = Rooms::new(usize::MAX);
+        let mut other = rooms.of_a_body();
+        other.fit_body(64 << 20).unwrap();
+        let body = Full::new(Bytes::from(vec![b'x'; bytes])).map_err(|never| match never {}).boxed();
+        gather(Limited::new(body, usize::MAX), usize::MAX, rooms.of_a_body()).await
+    }
+
+    #[tokio::test]
+    async fn a_body_is_gathered_only_as_far_as_there_is_room() {
+        assert_eq!(gathered(8 << 10).await.unwrap().len(), 8 << 10);
+        assert_eq!(gathered((8 << 10) + 1).await.unwrap_err().code, Code::Overloaded);
+    }
 
     #[test]
     fn only_json_in_utf_8_is_taken() {
