@@ -99,8 +99,13 @@ fn broke_down(ended: Result<Result<Delivery, StoreError>, JoinError>) -> bool {
             tell(&delivery);
             false
         }
-        Ok(Err(error)) => {
+        Ok(Err(error)) if error.may_pass() => {
             waits_for_the_database(&error);
+            true
+        }
+        Ok(Err(error)) => {
+            let cause = std::error::Error::source(&error);
+            tracing::error!(%error, ?cause, "what became of a mail cannot be written down; it waits for the next start");
             true
         }
         Err(error) => {
@@ -132,12 +137,7 @@ fn tell(delivery: &Delivery) {
 }
 
 fn waits_for_the_database(error: &StoreError) {
-    let cause = std::error::Error::source(error);
-    if error.may_pass() {
-        tracing::error!(%error, ?cause, "mail waits for the database");
-    } else {
-        tracing::error!(%error, ?cause, "what became of a mail cannot be written down; it waits for the next start");
-    }
+    tracing::error!(%error, cause = ?std::error::Error::source(error), "mail waits for the database");
 }
 
 fn until_then(registry: &Registry, then: Option<Timestamp>) -> Duration {
