@@ -103,7 +103,7 @@ impl Readers {
 
     /// Answers a question that may take milliseconds, on another thread; no more of them at once than there are cores,
     /// so that they do not take the connections of those that take microseconds. One that takes too long, its turn waited
-    /// for included, is broken off.
+    /// for included, is broken off, and so is one that nobody waits for any more.
     pub(super) async fn scan<T, F>(&self, question: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -111,17 +111,18 @@ impl Readers {
     {
         let deadline = self.commits.time() + self.longest_scan;
         let turn = self.scans.take(self.longest_scan).await?;
-        let begun = self.commits.time();
         let commits = Arc::clone(&self.commits);
+        // Whoever goes away drops this future, and with it what says that somebody waits.
+        let caller = Arc::new(());
+        let awaited = Arc::downgrade(&caller);
         let answer = self
             .read_elsewhere(move |db| {
                 let _turn = turn;
-                let _limit = Limit::set(db, move || commits.time() >= deadline)?;
+                let _limit = Limit::set(db, move || awaited.strong_count() == 0 || commits.time() >= deadline)?;
                 question(db)
             })
             .await;
-        self.scans.took(self.commits.time().saturating_sub(begun));
-        self.scans.part_if_needed();
+        drop(caller);
         answer
     }
 

@@ -6,17 +6,25 @@ use crate::infrastructure::sqlite::commits::told_clock::ToldClock;
 const LONG: &str =
     "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000) SELECT count(*) FROM n";
 
+/// Takes many times as long as a test may wait, and does end where nothing breaks it off.
+const ENDLESS: &str =
+    "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 200000000) SELECT count(*) FROM n";
+
 fn ask(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row(LONG, [], |row| row.get(0))
 }
 
 /// Readers of an empty database, whose scans may take no time at all.
 fn readers() -> (Readers, tempfile::TempDir) {
+    readers_of(&StoreSettings::LEAST)
+}
+
+fn readers_of(settings: &StoreSettings) -> (Readers, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
     connection::open_to_write(&path, Duration::ZERO, false).unwrap();
     let commits = Arc::new(Commits::by(Arc::new(ToldClock::default())));
-    (Readers::open(&path, &StoreSettings::LEAST, commits).unwrap(), folder)
+    (Readers::open(&path, settings, commits).unwrap(), folder)
 }
 
 #[tokio::test]
@@ -31,4 +39,21 @@ async fn a_scan_that_waits_too_long_for_its_turn_is_refused() {
     let (readers, _folder) = readers();
     let _only = readers.scans.take(Duration::from_secs(1)).await.unwrap();
     assert!(matches!(readers.scan(|_| Ok(())).await, Err(StoreError::OutOfTime)));
+}
+
+#[tokio::test]
+async fn a_scan_that_nobody_waits_for_any_more_leaves_its_turn_to_the_next() {
+    // The clock stands still, so that nothing else breaks it off.
+    let (readers, _folder) =
+        readers_of(&StoreSettings { list_timeout: Duration::from_secs(5), ..StoreSettings::LEAST });
+    let (begins, begun) = tokio::sync::oneshot::channel();
+    let endless = readers.scan(|db| {
+        let _ = begins.send(());
+        db.query_row(ENDLESS, [], |row| row.get::<_, i64>(0))
+    });
+    tokio::select! {
+        answer = endless => panic!("{answer:?}"),
+        begins = begun => begins.unwrap(),
+    }
+    assert_eq!(readers.scan(|_| Ok(1)).await.unwrap(), 1);
 }

@@ -72,17 +72,19 @@ impl Turns {
 
     /// A turn, first come first served, which lasts until it is dropped. Who would hardly get one in time, behind those who
     /// wait already, hears so at once.
-    pub(super) async fn take(&self, within: Duration) -> Result<OwnedSemaphorePermit, StoreError> {
+    pub(super) async fn take(self: &Arc<Self>, within: Duration) -> Result<Turn, StoreError> {
         let place = Place::behind(&self.waiting);
         if self.wait_behind(place.before) > within {
             return Err(StoreError::OutOfTime);
         }
-        let turn = timeout(within, Arc::clone(&self.free).acquire_owned()).await;
-        turn.map_err(|_| StoreError::OutOfTime)?.map_err(|error| StoreError::Broken(error.into()))
+        let permit = timeout(within, Arc::clone(&self.free).acquire_owned()).await;
+        let permit = permit.map_err(|_| StoreError::OutOfTime)?.map_err(|error| StoreError::Broken(error.into()))?;
+        self.part_if_needed();
+        Ok(Turn { turns: Arc::clone(self), begun: self.commits.time(), _permit: permit })
     }
 
     /// Remembers how long a turn took.
-    pub(super) fn took(&self, time: Duration) {
+    fn took(&self, time: Duration) {
         let last = u64::try_from(time.as_micros()).unwrap_or(u64::MAX) / WEIGHT_OF_LAST;
         let usual = self.usual.load(Ordering::Relaxed);
         // Of two that end at once one may be forgotten: it is an estimate.
@@ -96,7 +98,7 @@ impl Turns {
 
     /// Where the WAL has grown too long, sees to it that nobody has a turn until it has begun anew, or for a moment in vain.
     /// Nobody waits for that here; whoever comes for a turn comes behind it.
-    pub(super) fn part_if_needed(self: &Arc<Self>) {
+    fn part_if_needed(self: &Arc<Self>) {
         if self.is_wal_too_long() && !self.is_parting.swap(true, Ordering::AcqRel) {
             let turns = Arc::clone(self);
             tokio::spawn(async move {
@@ -138,6 +140,19 @@ impl Turns {
         let mut head = [0; 16];
         File::open(&self.wal).and_then(|mut wal| wal.read_exact(&mut head)).ok()?;
         head.last_chunk().copied()
+    }
+}
+
+/// A turn, until it is dropped.
+pub(super) struct Turn {
+    turns: Arc<Turns>,
+    begun: Duration,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.took(self.turns.commits.time().saturating_sub(self.begun));
     }
 }
 
