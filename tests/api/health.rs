@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 
+use tokio::time::timeout;
+
 use crate::{
+    connections::client::PATIENCE,
     harness::Rollbook,
     smtp_peer::{At, Do, SmtpPeer},
 };
@@ -66,6 +69,18 @@ async fn requests_are_counted_by_template_and_looking_is_no_commit() {
     }
     assert!(!metrics.contains("ada@"));
     assert_eq!(written().await, (commits + 1, commands + 1));
+}
+
+#[tokio::test]
+async fn a_request_whose_client_went_away_is_counted_as_that() {
+    let rollbook = Rollbook::with(&[("db_busy_timeout", "1m")]).await;
+    let other = Connection::open(rollbook.folder().join("data/rollbook.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    rollbook.visit().await.send("GET /readyz HTTP/1.1\r\nHost: roll\r\n\r\n").await;
+    let given_up = r#"rollbook_http_requests_total{route="/readyz",method="GET",status="499"} 1"#;
+    let told = async { while !rollbook.without_key("/metrics").await.text.contains(given_up) {} };
+    timeout(PATIENCE, told).await.expect("it should be given up");
+    other.execute_batch("ROLLBACK").unwrap();
 }
 
 #[tokio::test]

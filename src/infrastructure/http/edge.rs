@@ -27,7 +27,10 @@ use super::{
     server::Limits,
     throttle::Throttle,
 };
-use crate::application::{Registry, ports::Clock};
+use crate::application::Registry;
+
+/// What stands for the status of a request that was given up: nobody is answered so, but others write it in their logs.
+const CLIENT_GONE: u16 = 499;
 
 /// What is told of every answer.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,7 @@ pub struct Answered<'a> {
     pub route: Option<&'a Arc<str>>,
     /// The method; `OTHER` for one that HTTP does not know.
     pub method: &'static str,
-    /// The status.
+    /// The status; 499 where the client went away before there was one, or a stop had no more time for it.
     pub status: u16,
     /// From the end of the head to the answer.
     pub duration: Duration,
@@ -61,13 +64,13 @@ impl Endpoint for Edge {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let clock = Arc::clone(&self.registry.clock);
-        let started = clock.monotonic();
+        let clock = self.registry.clock.as_ref();
         let id = self.request_ids.next();
         let span = tracing::info_span!("request", id = id.as_str());
         let method = request.method().clone();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let route = self.routes.find(request.uri().path());
+        let mut line = Line { edge: self, started: clock.monotonic(), id: &id, method: &method, route, status: None };
         request.set_data(Arc::clone(&self.rooms));
         request.set_data(Arc::clone(&self.registry));
         let mut response = self.answer(request, route).instrument(span).await;
@@ -79,7 +82,7 @@ impl Endpoint for Edge {
         {
             tracing::error!(id = id.as_str(), %cause, kept_back, "the database cannot be used now");
         }
-        self.tell(clock.as_ref(), started, id.as_str(), &method, route, response.status());
+        line.status = Some(response.status());
         Ok(response)
     }
 }
@@ -103,24 +106,29 @@ impl Edge {
             Err(_) => worded(Failure::internal(), Some(route)),
         }
     }
+}
 
-    fn tell(
-        &self,
-        clock: &dyn Clock,
-        started: Duration,
-        id: &str,
-        method: &Method,
-        route: Option<&Route>,
-        status: StatusCode,
-    ) {
-        let duration = clock.monotonic().saturating_sub(started);
-        let route = route.map(|route| &route.template);
-        let method = known_method(method);
-        let status = status.as_u16();
+/// A request's line in the log, and its count: when it is dropped, so that who went away is told of, too.
+struct Line<'a> {
+    edge: &'a Edge,
+    started: Duration,
+    id: &'a RequestId,
+    method: &'a Method,
+    route: Option<&'a Route>,
+    status: Option<StatusCode>,
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let duration = self.edge.registry.clock.monotonic().saturating_sub(self.started);
+        let id = self.id.as_str();
+        let method = known_method(self.method);
+        let route = self.route.map(|route| &route.template);
+        let status = self.status.map_or(CLIENT_GONE, |status| status.as_u16());
         let ms = duration.as_secs_f64() * 1000.0;
         let template = route.map_or("unknown", |template| template);
         tracing::info!(target: "rollbook::access", id, method, route = template, status, ms = format_args!("{ms:.3}"));
-        (self.on_answer)(Answered { route, method, status, duration });
+        (self.edge.on_answer)(Answered { route, method, status, duration });
     }
 }
 

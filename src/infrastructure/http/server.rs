@@ -59,7 +59,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 ///   that comes too late is closed without one. [`Limits::target_fits`] is for the endpoint to ask, which can answer
 ///   414 in its own words.
 /// - The peer's socket address is the request's [`poem::web::RemoteAddr`].
-/// - A client that shuts down its sending side after the request still gets its answer.
+/// - A client that shuts down its sending side after the request still gets its answer; if the request changes nothing,
+///   only within [`Limits::hang_up`], since most who do so have gone away.
 /// - After `stop`: the listener is closed; connections between requests, half a head included, are closed at once;
 ///   requests in flight have [`Limits::drain`], and are cut when it is over.
 ///

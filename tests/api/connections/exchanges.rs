@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rollbook::infrastructure::http::server::Limits;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
-use super::site::{Site, get, post, request, short};
+use super::site::{LARGE, Site, get, post, request, short};
 
 #[tokio::test]
 async fn pipelined_requests_are_all_answered_in_order() {
@@ -45,13 +45,56 @@ async fn an_answer_to_head_has_no_body_and_keeps_the_connection() {
 async fn a_client_that_has_said_all_still_gets_its_answer() {
     let mut site = Site::open(Limits::default());
     let mut client = site.visit().await;
-    client.send(get("/wait")).await;
+    client.send(post("/wait", "Content-Length: 0")).await;
     site.arrival().await;
     client.say_no_more();
     timeout(Duration::from_millis(200), client.read()).await.expect_err("closed on a client that waits for its answer");
     site.release_one();
     assert_eq!(client.response().await.body, "waited");
     assert_eq!(client.rest().await.0, "");
+}
+
+#[tokio::test]
+async fn who_reads_and_has_said_all_gets_what_is_there_soon() {
+    let site = Site::open(Limits { hang_up: Duration::from_mins(1), ..Limits::default() });
+    let mut client = site.visit().await;
+    client.send(get("/hello") + &get("/hello")).await;
+    client.say_no_more();
+    for _ in 0..2 {
+        assert_eq!(client.response().await.body, "hello");
+    }
+    assert_eq!(client.rest().await.0, "");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_given_up_when_its_client_hangs_up() {
+    let mut site = Site::open(Limits::default());
+    let mut client = site.visit().await;
+    client.send(get("/wait")).await;
+    site.arrival().await;
+    drop(client);
+    site.departure().await;
+}
+
+#[tokio::test]
+async fn who_has_said_all_may_take_a_long_answer_slowly() {
+    let hang_up = Duration::from_millis(20);
+    let site = Site::open(Limits { hang_up, ..Limits::default() });
+    let mut client = site.visit().await;
+    client.send(get("/pour")).await;
+    client.say_no_more();
+    let mut ticks = interval(hang_up);
+    for _ in 0..5 {
+        ticks.tick().await;
+        client.read().await.unwrap();
+    }
+    // More than was on its way.
+    let mut read = 0;
+    while read < LARGE {
+        let more = client.read().await.unwrap();
+        assert_ne!(more, 0, "cut after {read} bytes");
+        read += more;
+    }
 }
 
 #[tokio::test]

@@ -56,9 +56,9 @@ impl Site {
         timeout(PATIENCE, self.arrivals.recv()).await.expect("a request should have arrived").unwrap();
     }
 
-    /// Waits until `/pour` is given up.
+    /// Waits until `/pour` or `/wait` is done with, or given up.
     pub(crate) async fn departure(&mut self) {
-        timeout(PATIENCE, self.departures.recv()).await.expect("the response should have been dropped").unwrap();
+        timeout(PATIENCE, self.departures.recv()).await.expect("the response should have been given up").unwrap();
     }
 
     /// Lets one request at `/wait` go.
@@ -95,6 +95,7 @@ impl Endpoint for Paths {
             "/large" => Body::from(vec![b'x'; LARGE]).into(),
             "/pour" => pour(Departure(self.departed.clone())),
             "/wait" => {
+                let _departure = Departure(self.departed.clone());
                 self.arrived.send(()).unwrap();
                 self.tickets.acquire().await.unwrap().forget();
                 "waited".into()

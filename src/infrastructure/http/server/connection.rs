@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll};
 
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use poem::{
     Endpoint, Response,
@@ -10,7 +10,7 @@ use poem::{
 };
 use tokio::{net::TcpStream, sync::watch};
 
-use super::{alarm::Alarm, exchange::Exchange, limits::Limits, progress::Progress, stream::WatchedStream};
+use super::{alarm::Alarm, exchange::Exchange, limits::Limits, progress::Progress, stream};
 
 /// Bodies are read and written through the buffer that heads are read into, and should not pass in small pieces.
 const LEAST_BUFFER: usize = 32 * 1024;
@@ -36,13 +36,14 @@ pub(super) async fn serve<E>(
         local: LocalAddr(local.into()),
         remote: RemoteAddr(peer.into()),
     });
-    let answer = service_fn(|request| {
-        exchange.progress.request_came();
+    let answer = service_fn(|request: hyper::Request<Incoming>| {
+        exchange.progress.request_came(request.method().is_safe());
         let exchange = exchange.clone();
         // Boxed, since hyper keeps room for it also while the connection is idle, as thousands are.
         Box::pin(async move { Ok::<_, Infallible>(exchange.answer(request).await) })
     });
-    let mut http = pin!(http1.serve_connection(TokioIo::new(WatchedStream::new(stream, progress.clone())), answer));
+    let (stream, client) = stream::watch(stream, progress.clone());
+    let mut http = pin!(http1.serve_connection(TokioIo::new(stream), answer));
     let mut stopping = pin!(stopping.changed());
     let mut is_stopping = false;
     let mut alarm = Alarm::default();
@@ -60,6 +61,9 @@ pub(super) async fn serve<E>(
             if http.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
+        }
+        if progress.minds_a_hang_up() && client.poll_hang_up(cx).is_ready() {
+            progress.client_hung_up();
         }
         progress.due().map_or(Poll::Pending, |due| alarm.poll(due, cx))
     })

@@ -19,6 +19,9 @@ pub struct Limits {
     pub body_rate: u32,
     /// From a write the client's window had no room for to the next byte it takes.
     pub write_stall: Duration,
+    /// How long a request that changes nothing (RFC 9110, section 9.2.1) goes on without an answer once its client has
+    /// closed its sending side: most who do have gone away, and some have only said all they had to say.
+    pub hang_up: Duration,
     /// Bytes of a head, request line included; beyond is 431 (RFC 6585, section 5).
     pub head_size: usize,
     /// Header fields of a request; beyond is 431.
@@ -47,6 +50,7 @@ impl Default for Limits {
             body_grace: Duration::from_secs(5),
             body_rate: 1024,
             write_stall: Duration::from_secs(30),
+            hang_up: Duration::from_millis(100),
             head_size: 16 * 1024,
             head_fields: 64,
             target_size: 2 * 1024,

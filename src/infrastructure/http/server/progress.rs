@@ -28,8 +28,10 @@ enum Phase {
     Silent { until: Instant },
     /// Some have.
     Head { until: Instant },
-    /// The endpoint has the request, or the client is taking the response.
-    InFlight,
+    /// The endpoint has the request. It has no deadline, unless it changes nothing and its client has hung up.
+    InFlight { changes_nothing: bool, until: Option<Instant> },
+    /// The client is taking the response.
+    Answering,
     /// Whatever is left of the response is hyper's to write.
     Answered,
     /// Nothing more will be said; what the client is still sending is thrown away.
@@ -52,8 +54,25 @@ impl Progress {
     }
 
     /// A head is complete.
-    pub(super) fn request_came(&self) {
-        self.state().phase = Phase::InFlight;
+    pub(super) fn request_came(&self, changes_nothing: bool) {
+        self.state().phase = Phase::InFlight { changes_nothing, until: None };
+    }
+
+    /// Whether it matters if the client hangs up.
+    pub(super) fn minds_a_hang_up(&self) -> bool {
+        matches!(self.state().phase, Phase::InFlight { changes_nothing: true, until: None })
+    }
+
+    /// The client will say nothing more, and may hear nothing more either.
+    pub(super) fn client_hung_up(&self) {
+        if let Phase::InFlight { until, .. } = &mut self.state().phase {
+            *until = Some(Instant::now() + self.limits.hang_up);
+        }
+    }
+
+    /// The endpoint has answered.
+    pub(super) fn answering(&self) {
+        self.state().phase = Phase::Answering;
     }
 
     /// The request's body is not wanted, and not all here: this connection has had its last request.
@@ -105,7 +124,8 @@ impl Progress {
         let state = self.state();
         let phase_ends = match state.phase {
             Phase::Silent { until } | Phase::Head { until } | Phase::Lingering { until } => Some(until),
-            Phase::InFlight | Phase::Answered => None,
+            Phase::InFlight { until, .. } => until,
+            Phase::Answering | Phase::Answered => None,
         };
         phase_ends.into_iter().chain(state.write_by).min()
     }

@@ -21,6 +21,7 @@ pub(super) struct ResponseBody {
 
 impl ResponseBody {
     pub(super) fn new(body: BoxBody<Bytes, io::Error>, progress: Arc<Progress>) -> Self {
+        progress.answering();
         Self { body, progress }
     }
 }
