@@ -1,12 +1,18 @@
 //! Whether the store can be relied on, for whoever watches it.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
 
 use super::{SqliteStore, disk_space, writer::Transaction};
 use crate::application::ports::{StoreError, StoreHealth};
@@ -21,7 +27,9 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 pub(super) struct Probes {
     begun: AtomicU64,
     /// The last one with a good answer.
-    good: Mutex<u64>,
+    good: AtomicU64,
+    /// Locked by a question until the writer is done with it, even where whoever asked has gone away.
+    asking: Arc<Mutex<()>>,
 }
 
 #[async_trait]
@@ -37,26 +45,29 @@ impl SqliteStore {
     async fn hear_of_the_writer_within(&self, limit: Duration) -> Result<(), StoreError> {
         let hangs = || StoreError::Unavailable("nothing was heard of the writer for seconds".into());
         let came = self.probes.begun.load(Ordering::Relaxed);
-        let mut good = timeout(limit, self.probes.good.lock()).await.map_err(|_| hangs())?;
-        if *good > came {
+        let asking = timeout(limit, Arc::clone(&self.probes.asking).lock_owned()).await.map_err(|_| hangs())?;
+        if self.probes.good.load(Ordering::Relaxed) > came {
             return Ok(());
         }
+        // Kept here as well until the answer is told to those who wait.
+        let asking = Arc::new(asking);
         let number = self.probes.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        match timeout(limit, self.probe()).await {
+        match timeout(limit, self.probe(Arc::clone(&asking))).await {
             Ok(Ok(())) => {}
             // A writer with its hands full is alive, as long as it does something.
             Ok(Err(StoreError::Overloaded)) if !self.writer.has_rested_for(limit) => {}
             Ok(Err(StoreError::Overloaded)) | Err(_) => return Err(hangs()),
             Ok(Err(error)) => return Err(error),
         }
-        *good = number;
+        self.probes.good.store(number, Ordering::Relaxed);
         Ok(())
     }
 
     /// An empty transaction says whether the writer lives; after one that failed, only a real one says more.
-    async fn probe(&self) -> Result<(), StoreError> {
+    async fn probe(&self, asking: Arc<OwnedMutexGuard<()>>) -> Result<(), StoreError> {
         let is_real = self.writer.is_in_trouble();
         let probe = move |tx: &Transaction<'_>| {
+            let _until_this_is_dropped = &asking;
             if is_real {
                 // What stays the same is not written: it is changed, and changed back.
                 tx.execute("UPDATE outbox_counts SET messages = messages + 1", [])?;
@@ -70,7 +81,7 @@ impl SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, mpsc};
+    use std::sync::mpsc;
 
     use super::*;
     use crate::infrastructure::sqlite::{StoreSettings, commits::told_clock::ToldClock, migrations};
@@ -138,5 +149,16 @@ mod tests {
             asked.await.unwrap().unwrap();
         }
         assert!(store.probes.begun.load(Ordering::Relaxed) <= 3, "{:?}", store.probes.begun);
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_leaves_his_place_before_the_writer_to_nobody() {
+        let (store, _clock, go_on, _folder) = stuck().await;
+        for _ in 0..3 {
+            timeout(Duration::from_millis(20), store.check()).await.unwrap_err();
+        }
+        assert_eq!(store.probes.begun.load(Ordering::Relaxed), 1);
+        drop(go_on);
+        store.check().await.unwrap();
     }
 }
