@@ -60,7 +60,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 ///   414 in its own words.
 /// - The peer's socket address is the request's [`poem::web::RemoteAddr`].
 /// - A client that shuts down its sending side after the request still gets its answer; if the request changes nothing,
-///   only within [`Limits::hang_up`], since most who do so have gone away.
+///   only within [`Limits::hang_up`], since most who do so have gone away. Then what was sent behind it is lost as well.
 /// - After `stop`: the listener is closed; connections between requests, half a head included, are closed at once;
 ///   requests in flight have [`Limits::drain`], and are cut when it is over.
 ///

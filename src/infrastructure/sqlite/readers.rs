@@ -115,15 +115,12 @@ impl Readers {
         // Whoever goes away drops this future, and with it what says that somebody waits.
         let caller = Arc::new(());
         let awaited = Arc::downgrade(&caller);
-        let answer = self
-            .read_elsewhere(move |db| {
-                let _turn = turn;
-                let _limit = Limit::set(db, move || awaited.strong_count() == 0 || commits.time() >= deadline)?;
-                question(db)
-            })
-            .await;
-        drop(caller);
-        answer
+        self.read_elsewhere(move |db| {
+            let _turn = turn;
+            let _limit = Limit::set(db, move || awaited.strong_count() == 0 || commits.time() >= deadline)?;
+            question(db)
+        })
+        .await
     }
 
     async fn read_elsewhere<T, F>(&self, question: F) -> Result<T, StoreError>

@@ -67,6 +67,19 @@ async fn who_reads_and_has_said_all_gets_what_is_there_soon() {
 }
 
 #[tokio::test]
+async fn who_reads_and_has_said_all_is_waited_for_a_while() {
+    let mut site = Site::open(Limits { hang_up: Duration::from_mins(1), ..Limits::default() });
+    let mut client = site.visit().await;
+    client.send(get("/wait")).await;
+    site.arrival().await;
+    client.say_no_more();
+    timeout(Duration::from_millis(200), client.read()).await.expect_err("closed on a client that waits for its answer");
+    site.release_one();
+    assert_eq!(client.response().await.body, "waited");
+    assert_eq!(client.rest().await.0, "");
+}
+
+#[tokio::test]
 async fn what_changes_nothing_is_given_up_when_its_client_hangs_up() {
     let mut site = Site::open(Limits::default());
     let mut client = site.visit().await;

@@ -10,7 +10,7 @@ use poem::{
 };
 use tokio::{net::TcpStream, sync::watch};
 
-use super::{alarm::Alarm, exchange::Exchange, limits::Limits, progress::Progress, stream};
+use super::{alarm::Alarm, exchange::Exchange, limits::Limits, progress::Progress, stream::WatchedStream};
 
 /// Bodies are read and written through the buffer that heads are read into, and should not pass in small pieces.
 const LEAST_BUFFER: usize = 32 * 1024;
@@ -42,8 +42,7 @@ pub(super) async fn serve<E>(
         // Boxed, since hyper keeps room for it also while the connection is idle, as thousands are.
         Box::pin(async move { Ok::<_, Infallible>(exchange.answer(request).await) })
     });
-    let (stream, client) = stream::watch(stream, progress.clone());
-    let mut http = pin!(http1.serve_connection(TokioIo::new(stream), answer));
+    let mut http = pin!(http1.serve_connection(TokioIo::new(WatchedStream::new(stream, progress.clone())), answer));
     let mut stopping = pin!(stopping.changed());
     let mut is_stopping = false;
     let mut alarm = Alarm::default();
@@ -61,9 +60,6 @@ pub(super) async fn serve<E>(
             if http.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-        }
-        if progress.minds_a_hang_up() && client.poll_hang_up(cx).is_ready() {
-            progress.client_hung_up();
         }
         progress.due().map_or(Poll::Pending, |due| alarm.poll(due, cx))
     })

@@ -3,62 +3,19 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::TcpStream,
 };
 
 use super::progress::Progress;
 
-/// The stream for hyper, and what tells of a hang-up while hyper does not read: it would drop the request of a client that
-/// has only closed its sending side.
-pub(super) fn watch(stream: TcpStream, progress: Arc<Progress>) -> (WatchedStream, Client) {
-    let (reader, writer) = stream.into_split();
-    let client = Client(Arc::new(Mutex::new(reader)));
-    let stream = WatchedStream {
-        client: client.clone(),
-        writer,
-        progress,
-        write_is_stalled: false,
-        client_is_done: false,
-        discardable: None,
-    };
-    (stream, client)
-}
-
-/// What a client sends.
-#[derive(Clone)]
-pub(super) struct Client(Arc<Mutex<OwnedReadHalf>>);
-
-impl Client {
-    /// Ready once the client has closed its sending side, or is gone. Where it has sent more before, that hides it.
-    pub(super) fn poll_hang_up(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut room = [0; 1];
-        match ready!(self.reader().poll_peek(cx, &mut ReadBuf::new(&mut room))) {
-            Ok(1..) => Poll::Pending,
-            Ok(0) | Err(_) => Poll::Ready(()),
-        }
-    }
-
-    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.reader()).poll_read(cx, buffer)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, OwnedReadHalf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 pub(super) struct WatchedStream {
-    client: Client,
-    writer: OwnedWriteHalf,
+    stream: TcpStream,
     progress: Arc<Progress>,
     write_is_stalled: bool,
     client_is_done: bool,
@@ -67,6 +24,10 @@ pub(super) struct WatchedStream {
 }
 
 impl WatchedStream {
+    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
+        Self { stream, progress, write_is_stalled: false, client_is_done: false, discardable: None }
+    }
+
     /// Passes a write's outcome on, and tells of a stall's beginning and end.
     fn watch(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() != self.write_is_stalled {
@@ -76,12 +37,21 @@ impl WatchedStream {
         written
     }
 
+    /// Ready once the client has closed its sending side, or is gone. Where it has sent more before, that hides it.
+    fn poll_hang_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut room = [0; 1];
+        match ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut room))) {
+            Ok(1..) => Poll::Pending,
+            Ok(0) | Err(_) => Poll::Ready(()),
+        }
+    }
+
     /// Reads on until the client is done, or has sent more than is worth the answer.
     fn poll_discard(&mut self, left: &mut u64, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while *left > 0 && !self.client_is_done {
             let mut room = [0; 4096];
             let mut buffer = ReadBuf::new(&mut room);
-            ready!(self.client.poll_read(cx, &mut buffer))?;
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
             self.client_is_done = buffer.filled().is_empty();
             *left = left.saturating_sub(buffer.filled().len() as u64);
         }
@@ -92,7 +62,7 @@ impl WatchedStream {
 impl AsyncRead for WatchedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let filled = buffer.filled().len();
-        ready!(self.client.poll_read(cx, buffer))?;
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > filled {
             self.progress.bytes_came();
         } else {
@@ -104,7 +74,7 @@ impl AsyncRead for WatchedStream {
 
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.writer).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(written)
     }
 
@@ -113,17 +83,20 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.writer).poll_write_vectored(cx, bytes);
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
         self.watch(written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.writer.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.writer).poll_flush(cx))?;
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.progress.flushed();
+        if self.progress.minds_a_hang_up() && self.poll_hang_up(cx).is_ready() {
+            self.progress.client_hung_up();
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -133,7 +106,7 @@ impl AsyncWrite for WatchedStream {
         let mut left = if let Some(left) = self.discardable {
             left
         } else {
-            ready!(Pin::new(&mut self.writer).poll_shutdown(cx))?;
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             self.progress.closed()
         };
         let discarded = self.poll_discard(&mut left, cx);
