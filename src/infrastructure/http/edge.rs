@@ -30,7 +30,7 @@ use super::{
 use crate::application::Registry;
 
 /// What stands for the status of a request that was given up: nobody is answered so, but others write it in their logs.
-const CLIENT_GONE: u16 = 499;
+const GIVEN_UP: u16 = 499;
 
 /// What is told of every answer.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,7 @@ impl Edge {
     }
 }
 
-/// A request's line in the log, and its count: when it is dropped, so that who went away is told of, too.
+/// A request's line in the log, and its count: when it is dropped, so that one that was given up is told of, too.
 struct Line<'a> {
     edge: &'a Edge,
     started: Duration,
@@ -124,7 +124,7 @@ impl Drop for Line<'_> {
         let id = self.id.as_str();
         let method = known_method(self.method);
         let route = self.route.map(|route| &route.template);
-        let status = self.status.map_or(CLIENT_GONE, |status| status.as_u16());
+        let status = self.status.map_or(GIVEN_UP, |status| status.as_u16());
         let ms = duration.as_secs_f64() * 1000.0;
         let template = route.map_or("unknown", |template| template);
         tracing::info!(target: "rollbook::access", id, method, route = template, status, ms = format_args!("{ms:.3}"));

@@ -55,7 +55,11 @@ impl Default for Metrics {
         let committed = Counter::default();
         let outbox = Family::default();
         let relay_up = Gauge::default();
-        registry.register("http_requests", "Answers, by route template, method and status", requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests answered, or given up (499), by route template, method and status",
+            requests.clone(),
+        );
         registry.register("http_request_duration_seconds", "From the end of a head to the answer", durations.clone());
         registry.register("commits", "Transactions of the writer", commits.clone());
         registry.register("committed_commands", "Writes that those transactions served", committed.clone());
