@@ -43,39 +43,30 @@ async fn an_answer_to_head_has_no_body_and_keeps_the_connection() {
 
 #[tokio::test]
 async fn a_client_that_has_said_all_still_gets_its_answer() {
-    let mut site = Site::open(Limits::default());
-    let mut client = site.visit().await;
-    client.send(post("/wait", "Content-Length: 0")).await;
-    site.arrival().await;
-    client.say_no_more();
-    timeout(Duration::from_millis(200), client.read()).await.expect_err("closed on a client that waits for its answer");
-    site.release_one();
-    assert_eq!(client.response().await.body, "waited");
-    assert_eq!(client.rest().await.0, "");
+    let soon = Limits { hang_up: Duration::from_mins(1), ..Limits::default() };
+    for (request, limits) in [(post("/wait", "Content-Length: 0"), Limits::default()), (get("/wait"), soon)] {
+        let mut site = Site::open(limits);
+        let mut client = site.visit().await;
+        client.send(&request).await;
+        site.arrival().await;
+        client.say_no_more();
+        let answer = timeout(Duration::from_millis(200), client.read()).await;
+        answer.expect_err("closed on a client that waits for its answer");
+        site.release_one();
+        assert_eq!(client.response().await.body, "waited", "{request}");
+        assert_eq!(client.rest().await.0, "");
+    }
 }
 
 #[tokio::test]
-async fn who_reads_and_has_said_all_gets_what_is_there_soon() {
-    let site = Site::open(Limits { hang_up: Duration::from_mins(1), ..Limits::default() });
+async fn what_was_asked_for_behind_one_another_before_all_was_said_is_answered() {
+    let site = Site::open(Limits::default());
     let mut client = site.visit().await;
     client.send(get("/hello") + &get("/hello")).await;
     client.say_no_more();
     for _ in 0..2 {
         assert_eq!(client.response().await.body, "hello");
     }
-    assert_eq!(client.rest().await.0, "");
-}
-
-#[tokio::test]
-async fn who_reads_and_has_said_all_is_waited_for_a_while() {
-    let mut site = Site::open(Limits { hang_up: Duration::from_mins(1), ..Limits::default() });
-    let mut client = site.visit().await;
-    client.send(get("/wait")).await;
-    site.arrival().await;
-    client.say_no_more();
-    timeout(Duration::from_millis(200), client.read()).await.expect_err("closed on a client that waits for its answer");
-    site.release_one();
-    assert_eq!(client.response().await.body, "waited");
     assert_eq!(client.rest().await.0, "");
 }
 
