@@ -3,15 +3,14 @@
 use super::*;
 use crate::infrastructure::sqlite::commits::told_clock::ToldClock;
 
-const LONG: &str =
-    "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000) SELECT count(*) FROM n";
-
-/// Takes many times as long as a test may wait, and does end where nothing breaks it off.
-const ENDLESS: &str =
-    "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 200000000) SELECT count(*) FROM n";
+/// Counts, in as many steps of SQLite's.
+fn count_to(db: &Connection, end: i64) -> rusqlite::Result<i64> {
+    let count = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1) SELECT count(*) FROM n";
+    db.query_row(count, [end], |row| row.get(0))
+}
 
 fn ask(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row(LONG, [], |row| row.get(0))
+    count_to(db, 10_000)
 }
 
 /// Readers of an empty database, whose scans may take no time at all.
@@ -47,12 +46,13 @@ async fn a_scan_that_nobody_waits_for_any_more_leaves_its_turn_to_the_next() {
     let (readers, _folder) =
         readers_of(&StoreSettings { list_timeout: Duration::from_secs(5), ..StoreSettings::LEAST });
     let (begins, begun) = tokio::sync::oneshot::channel();
-    let endless = readers.scan(|db| {
+    // Takes many times as long as the next one waits for its turn.
+    let long = readers.scan(|db| {
         let _ = begins.send(());
-        db.query_row(ENDLESS, [], |row| row.get::<_, i64>(0))
+        count_to(db, 200_000_000)
     });
     tokio::select! {
-        answer = endless => panic!("{answer:?}"),
+        answer = long => panic!("{answer:?}"),
         begins = begun => begins.unwrap(),
     }
     assert_eq!(readers.scan(|_| Ok(1)).await.unwrap(), 1);

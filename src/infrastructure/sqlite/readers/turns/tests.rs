@@ -3,7 +3,10 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::infrastructure::sqlite::{commits::told_clock::ToldClock, connection};
+use crate::{
+    application::ports::Clock,
+    infrastructure::sqlite::{commits::told_clock::ToldClock, connection},
+};
 
 #[tokio::test]
 async fn who_would_hardly_get_a_turn_in_time_is_sent_away_at_once() {
@@ -34,15 +37,20 @@ async fn who_would_hardly_get_a_turn_in_time_is_sent_away_at_once() {
     assert_eq!(turns.waiting.load(Ordering::Relaxed), 0);
 }
 
-#[test]
-fn what_turns_take_follows_those_that_ended_last() {
-    let turns = Turns::new(1, Path::new("x.db"), Arc::new(Commits::by(Arc::new(ToldClock::default()))));
-    let wait = |time: u64| {
-        (0..100).for_each(|_| turns.took(Duration::from_millis(time)));
+#[tokio::test]
+async fn what_turns_take_follows_those_that_ended_last() {
+    let clock = Arc::new(ToldClock::default());
+    let commits = Arc::new(Commits::by(Arc::clone(&clock) as Arc<dyn Clock>));
+    let turns = Arc::new(Turns::new(1, Path::new("x.db"), commits));
+    let wait = async |time: u64| {
+        for _ in 0..100 {
+            let _turn = turns.take(Duration::from_secs(1)).await.unwrap();
+            clock.pass(Duration::from_millis(time));
+        }
         turns.wait_behind(10).as_millis()
     };
-    assert!((9_900..=10_100).contains(&wait(1000)));
-    assert!((90..=110).contains(&wait(10)));
+    assert!((9_900..=10_100).contains(&wait(1000).await));
+    assert!((90..=110).contains(&wait(10).await));
 }
 
 /// A database whose WAL grows by a megabyte with each commit, and somebody who reads it.
@@ -88,12 +96,11 @@ async fn scans_that_overlap_make_room_for_the_wal_to_begin_anew() {
     let turn = roll.turns.take(LONGEST_GAP).await.unwrap();
     let snapshot = roll.read();
     while !roll.is_wal_long() {
-        roll.turns.part_if_needed();
         assert!(roll.turns.take(LONGEST_GAP).await.is_ok(), "as long as it is not too long there are turns");
         roll.commit();
     }
 
-    roll.turns.part_if_needed();
+    assert!(roll.turns.take(LONGEST_GAP).await.is_ok(), "and one more, with which the gap begins");
     tokio::task::yield_now().await;
     let next = roll.turns.take(Duration::from_millis(10)).await;
     assert!(matches!(next, Err(StoreError::OutOfTime)), "though one of two turns is free");
@@ -115,10 +122,9 @@ async fn where_something_else_reads_on_there_is_one_gap_in_vain_and_not_one_afte
     while !roll.is_wal_long() {
         roll.commit();
     }
-    roll.turns.part_if_needed();
+    assert!(roll.turns.take(LONGEST_GAP).await.is_ok(), "the gap begins with it");
     tokio::task::yield_now().await;
     assert!(roll.turns.take(10 * LONGEST_GAP).await.is_ok(), "once the gap is over");
-    roll.turns.part_if_needed();
     tokio::task::yield_now().await;
     assert!(roll.turns.take(Duration::from_millis(10)).await.is_ok());
 }
