@@ -1,7 +1,6 @@
 //! Health and metrics: what a watcher sees.
 
 use rusqlite::Connection;
-
 use tokio::time::timeout;
 
 use crate::{

@@ -71,6 +71,7 @@ async fn neither_a_stuck_client_nor_a_stuck_relay_holds_the_stop_up() {
     let took = told.elapsed();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(took >= DRAIN, "both had less than their time: {took:?}");
+    assert!(ended.stderr.contains("method=\"POST\" route=\"/api/customers\" status=499"), "{ended:?}");
     // Both at once, not one after the other.
     assert!(took < DRAIN + DRAIN * 9 / 10, "the stop took {took:?}");
 }
