@@ -32,7 +32,7 @@ use crate::application::Registry;
 /// What stands for the status of a request that was given up: nobody is answered so, but others write it in their logs.
 const GIVEN_UP: u16 = 499;
 
-/// What is told of every answer.
+/// What is told of every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
     /// The route's template, such as `/api/customers/{id}`; none for a path that leads nowhere.
@@ -41,11 +41,11 @@ pub struct Answered<'a> {
     pub method: &'static str,
     /// The status; 499 where the client went away before there was one, or a stop had no more time for it.
     pub status: u16,
-    /// From the end of the head to the answer.
+    /// From the end of the head to the answer, or to the giving up.
     pub duration: Duration,
 }
 
-/// Hears of every answer.
+/// Hears of every request, once it is answered or given up.
 pub type OnAnswer = Arc<dyn Fn(Answered<'_>) + Send + Sync>;
 
 pub(super) struct Edge {

@@ -60,7 +60,11 @@ impl Default for Metrics {
             "Requests answered, or given up (499), by route template, method and status",
             requests.clone(),
         );
-        registry.register("http_request_duration_seconds", "From the end of a head to the answer", durations.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "From the end of a head to the answer, or to the giving up",
+            durations.clone(),
+        );
         registry.register("commits", "Transactions of the writer", commits.clone());
         registry.register("committed_commands", "Writes that those transactions served", committed.clone());
         registry.register("outbox_messages", "Messages by state", outbox.clone());

@@ -94,6 +94,7 @@ impl AsyncWrite for WatchedStream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.progress.flushed();
+        // hyper flushes whenever it is polled, and reads nothing while the endpoint has a request.
         if self.progress.minds_a_hang_up() && self.poll_hang_up(cx).is_ready() {
             self.progress.client_hung_up();
         }
